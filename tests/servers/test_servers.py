@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 def connect(url: str, *, timeout: int = 3) -> sa.Connection:
     timeouts = {"connect_timeout": timeout}
     if url.startswith("mysql"):
-        # PyMySQL's connect_timeout ends with TCP's handshake: that a server says nothing afterwards is a read.
+        # PyMySQL's connect_timeout covers TCP's handshake alone: a server that then says nothing is a read.
         timeouts["read_timeout"] = timeout
     if url.startswith("sqlite"):
         timeouts = {}
