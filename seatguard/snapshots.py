@@ -1,0 +1,89 @@
+"""Values read a moment ago, kept for a bounded time: the cache that never decides a take."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from cachetools import LRUCache
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[V]):
+    """A value and its age when it was handed out, in seconds."""
+
+    value: V
+    age: float
+
+
+class Snapshots:
+    """A bounded cache with single flight, invalidated by this process's own writes.
+
+    Other processes' writes are seen after ``max_age`` seconds at the latest. A load that was
+    under way when :meth:`forget` was called is not kept: its key carries the generation it
+    began in, so it can never be read again.
+
+    Args:
+        max_age: seconds a value may be handed out for; ``0`` reads every time.
+        monotonic: a clock that never steps back, in seconds.
+        size: how many values to keep.
+
+    >>> ticks = iter([0.0, 0.5, 0.5])
+    >>> snapshots = Snapshots(max_age=1.0, monotonic=lambda: next(ticks))
+    >>> snapshots.get("answer", lambda: 42).value
+    42
+    """
+
+    def __init__(self, *, max_age: float, monotonic: Callable[[], float], size: int = 10_000) -> None:
+        self.max_age = max_age
+        self._monotonic = monotonic
+        self._generation = 0
+        self._kept: LRUCache[Hashable, tuple[float, Any]] = LRUCache(maxsize=size)
+        self._loading: dict[Hashable, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: Hashable, load: Callable[[], V]) -> Snapshot[V]:
+        """The value under ``name``, loaded once however many threads ask for it together.
+
+        An error of ``load`` reaches every waiting caller at once and is not kept.
+        """
+        now = self._monotonic()
+        with self._lock:
+            key = (self._generation, name)
+            kept = self._kept.get(key)
+            if kept is not None and now - kept[0] < self.max_age:
+                return Snapshot(cast(V, kept[1]), now - kept[0])
+            mine: Future[Any] = Future()
+            leader = self._loading.setdefault(key, mine)
+        if leader is not mine:
+            return Snapshot(cast(V, leader.result()), 0.0)
+        try:
+            value = load()
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        else:
+            with self._lock:
+                self._kept[key] = (now, value)
+            mine.set_result(value)
+            return Snapshot(value, 0.0)
+        finally:
+            with self._lock:
+                self._loading.pop(key, None)
+
+    def put(self, name: Hashable, value: object) -> None:
+        """Keep what this process has just seen the store hold."""
+        now = self._monotonic()
+        with self._lock:
+            self._kept[(self._generation, name)] = (now, value)
+
+    def forget(self) -> None:
+        """Let go of everything: an agreement has changed."""
+        with self._lock:
+            self._generation += 1
+            self._kept.clear()
