@@ -1,0 +1,182 @@
+"""Entries, their digests, checkpoints and what an audit finds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seatguard.clock import to_micros
+
+AGGREGATES = ("tenant", "client", "project", "plan", "subscription")
+"""Kinds of record that own a stream."""
+
+
+def canonical(value: object) -> bytes:
+    """The one JSON text of a value: sorted members, no white space, UTF-8.
+
+    >>> canonical({"b": 1, "a": "ü"}).decode()
+    '{"a":"ü","b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A fact before it has its place in the chain.
+
+    Attributes:
+        aggregate: which kind of record owns the stream, one of ``AGGREGATES``.
+        stream: id of that record.
+        kind: what happened, in the past tense: ``subscription.limit_changed``.
+        subject: id of the thing it happened to (a seat, a key, the aggregate itself).
+        data: facts that stay for ever; no personal data.
+        erasable: personal data; dropped when the person is erased.
+        person: digest by which a person's entries are found; dropped with ``erasable``.
+        salt: 16 random bytes when there is an erasable part, else empty.
+    """
+
+    id: str
+    tenant: str
+    aggregate: str
+    stream: str
+    at: dt.datetime
+    actor: str
+    kind: str
+    subject: str
+    request_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    erasable: Mapping[str, str] | None = None
+    person: str | None = None
+    salt: bytes = b""
+
+    def erasable_digest(self) -> bytes | None:
+        """The salted hash that stays in the chain when the erasable part is gone."""
+        if self.erasable is None:
+            return None
+        return hashlib.sha256(self.salt + canonical(dict(self.erasable))).digest()
+
+    def digest(self) -> bytes:
+        """SHA-256 over everything in the chain's charge."""
+        return _digest(self, self.erasable_digest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A fact on record, at its place in the chain. Fields as in :class:`Draft`."""
+
+    id: str
+    tenant: str
+    aggregate: str
+    stream: str
+    seq: int
+    at: dt.datetime
+    actor: str
+    kind: str
+    subject: str
+    request_id: str | None
+    data: Mapping[str, Any]
+    erasable: Mapping[str, str] | None
+    erasable_digest: bytes | None
+    person: str | None
+    salt: bytes
+    link: bytes
+
+    def digest(self) -> bytes:
+        """SHA-256 over everything in the chain's charge, from what is stored now."""
+        return _digest(self, self.erasable_digest)
+
+    def erasable_fits(self) -> bool:
+        """Whether the personal data, if still there, is what was written."""
+        if self.erasable is None:
+            return True
+        return hashlib.sha256(self.salt + canonical(dict(self.erasable))).digest() == self.erasable_digest
+
+
+def _digest(entry: Draft | Entry, erasable_digest: bytes | None) -> bytes:
+    return hashlib.sha256(
+        canonical(
+            [
+                entry.id,
+                entry.tenant,
+                entry.aggregate,
+                entry.stream,
+                to_micros(entry.at),
+                entry.actor,
+                entry.kind,
+                entry.subject,
+                entry.request_id,
+                dict(entry.data),
+                None if erasable_digest is None else erasable_digest.hex(),
+            ]
+        )
+    ).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a stream ends: how many entries, and the last link."""
+
+    aggregate: str
+    stream: str
+    seq: int
+    link: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A signed list of heads. ``previous`` is the signature before, so none can be left out.
+
+    Attributes:
+        number: 1, 2, 3 ... within the tenant.
+        heads: ``{stream: [aggregate, seq, link in hex]}`` of streams that moved since the last one.
+        signature: HMAC-SHA256 with the journal key, over all other fields.
+        key_id: first 8 hexadecimal digits of the key's SHA-256: tells which key signed.
+    """
+
+    id: str
+    tenant: str
+    number: int
+    at: dt.datetime
+    heads: Mapping[str, Any]
+    previous: bytes
+    signature: bytes
+    key_id: str
+    version: int = 1
+
+    def message(self) -> bytes:
+        """What is signed."""
+        return canonical(
+            [
+                self.id,
+                self.tenant,
+                self.number,
+                to_micros(self.at),
+                dict(self.heads),
+                self.previous.hex(),
+                self.key_id,
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something an audit found wrong, at one place.
+
+    Attributes:
+        what: ``altered``, ``missing``, ``cut``, ``stream_removed``, ``unlike_checkpoint``,
+            ``checkpoint_forged``, ``checkpoint_missing`` or ``checkpoint_of_another_key``.
+        aggregate: kind of record that owns the stream, empty for a checkpoint finding.
+        stream: id of the record, or of the checkpoint.
+        seq: the first bad place.
+        entry: id of the bad entry where there is one.
+    """
+
+    what: str
+    aggregate: str
+    stream: str
+    seq: int
+    entry: str | None = None

@@ -1,0 +1,83 @@
+"""What the journal needs from the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from seatguard.journal.model import Checkpoint, Draft, Entry, Head
+from seatguard.records import Page, Repository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Which entries to show; ``None`` means any.
+
+    Attributes:
+        kind: an exact kind (``seat.taken``) or a slice with a dot at its end (``seat.``).
+        since: first instant included.
+        until: first instant no longer included.
+    """
+
+    aggregate: str | None = None
+    stream: str | None = None
+    kind: str | None = None
+    subject: str | None = None
+    actor: str | None = None
+    request_id: str | None = None
+    person: str | None = None
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+
+
+class Journal(Protocol):
+    """The entries of one tenant, within a unit of work."""
+
+    def append(self, draft: Draft) -> Entry:
+        """Put the draft at the end of its stream, under the lock of the stream's owner."""
+
+    def search(self, search: Search, *, limit: int, after: str | None, newest_first: bool) -> Page[Entry]:
+        """Matching entries in the order of their ids, which is the order of time."""
+
+    def stream(self, stream: str, *, after_seq: int, limit: int) -> list[Entry]:
+        """A stretch of one stream in the order of ``seq``."""
+
+    def heads(self, aggregate: str, *, limit: int, after: str | None) -> Page[Head]:
+        """Where the streams of all records of one kind end."""
+
+    def moved_since(self, instant: dt.datetime) -> list[Head]:
+        """Where streams with an entry at or after ``instant`` end now."""
+
+    def erase(self, person: str) -> dict[str, tuple[str, int]]:
+        """Drop the erasable part of a person's entries.
+
+        Returns:
+            ``{stream: (aggregate, how many entries)}``.
+        """
+
+
+class Work(Protocol):
+    """The narrow view of a unit of work that the journal uses."""
+
+    @property
+    def journal(self) -> Journal:
+        """Entries."""
+
+    @property
+    def checkpoints(self) -> Repository[Checkpoint]:
+        """Signed heads."""
+
+    def commit(self) -> None:
+        """Make everything this unit wrote final."""
+
+
+class Ledger(Protocol):
+    """Where units of work begin."""
+
+    def begin(self, tenant: str) -> AbstractContextManager[Work]:
+        """A unit that reads and writes one tenant's records; left without commit, it changed nothing."""
+
+    def read(self, tenant: str) -> AbstractContextManager[Work]:
+        """A unit that only reads."""

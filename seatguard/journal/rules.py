@@ -1,0 +1,113 @@
+"""How entries are chained and how a chain is judged. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+
+from seatguard.decisions import Decision, Reason
+from seatguard.errors import Misconfigured
+from seatguard.journal.model import Checkpoint, Draft, Entry, Finding, Head
+
+GENESIS = bytes(32)
+"""The link before the first entry of every stream."""
+
+MIN_KEY_BYTES = 16
+
+
+def next_link(previous: bytes, digest: bytes) -> bytes:
+    """The link of an entry: SHA-256 over the link before it and its own digest."""
+    return hashlib.sha256(previous + digest).digest()
+
+
+def placed(draft: Draft, *, seq: int, link: bytes) -> Entry:
+    """The draft at its place in the chain."""
+    return Entry(
+        id=draft.id,
+        tenant=draft.tenant,
+        aggregate=draft.aggregate,
+        stream=draft.stream,
+        seq=seq,
+        at=draft.at,
+        actor=draft.actor,
+        kind=draft.kind,
+        subject=draft.subject,
+        request_id=draft.request_id,
+        data=draft.data,
+        erasable=draft.erasable,
+        erasable_digest=draft.erasable_digest(),
+        person=draft.person,
+        salt=draft.salt,
+        link=link,
+    )
+
+
+def audit_stream(head: Head, entries: Iterable[Entry], trusted: Mapping[int, str]) -> Finding | None:
+    """The first bad place of one stream, ``None`` when all of it holds.
+
+    Args:
+        head: where the owner's row says the stream ends.
+        entries: the stream as stored, in order of ``seq``.
+        trusted: links that signed checkpoints vouch for, ``{seq: link in hex}``.
+    """
+    seq, link = 0, GENESIS
+    for entry in entries:
+        seq += 1
+        if entry.seq != seq:
+            return Finding("missing", head.aggregate, head.stream, seq)
+        link = next_link(link, entry.digest())
+        if entry.link != link or not entry.erasable_fits():
+            return Finding("altered", head.aggregate, head.stream, seq, entry.id)
+        if seq in trusted and trusted[seq] != link.hex():
+            return Finding("unlike_checkpoint", head.aggregate, head.stream, seq, entry.id)
+    if seq < max([head.seq, *trusted]):
+        return Finding("cut", head.aggregate, head.stream, seq + 1)
+    if seq > head.seq or link != head.link:
+        return Finding("altered", head.aggregate, head.stream, seq)
+    return None
+
+
+def key_id(key: bytes) -> str:
+    """A short public name of a journal key."""
+    return hashlib.sha256(key).hexdigest()[:8]
+
+
+def usable_key(key: bytes) -> bytes:
+    """The journal key, refused when it is too short to mean anything.
+
+    Raises:
+        Misconfigured: fewer than 16 bytes.
+    """
+    if len(key) < MIN_KEY_BYTES:
+        raise Misconfigured(
+            f"the journal key has {len(key)} bytes: use at least {MIN_KEY_BYTES} random ones, "
+            "for example from `python -c 'import secrets; print(secrets.token_hex(32))'`"
+        )
+    return key
+
+
+def sign(checkpoint: Checkpoint, key: bytes) -> bytes:
+    """HMAC-SHA256 over the checkpoint's message (RFC 2104)."""
+    return hmac.new(key, checkpoint.message(), hashlib.sha256).digest()
+
+
+def audit_checkpoints(checkpoints: Sequence[Checkpoint], key: bytes) -> Finding | None:
+    """The first checkpoint that was forged or left out, ``None`` when all of them hold."""
+    previous = GENESIS
+    for number, checkpoint in enumerate(checkpoints, start=1):
+        if checkpoint.number != number or checkpoint.previous != previous:
+            return Finding("checkpoint_missing", "", checkpoint.id, number)
+        if checkpoint.key_id != key_id(key):
+            return Finding("checkpoint_of_another_key", "", checkpoint.id, number)
+        if not hmac.compare_digest(checkpoint.signature, sign(checkpoint, key)):
+            return Finding("checkpoint_forged", "", checkpoint.id, number)
+        previous = checkpoint.signature
+    return None
+
+
+def may_erase(seats_held: int) -> Decision[dict[str, int]]:
+    """Whether a person may be erased: not while the person still sits on a seat."""
+    if seats_held:
+        return Decision(False, Reason.STILL_SEATED, {"seats": seats_held})
+    return Decision(True, Reason.ALLOWED, {"seats": 0})

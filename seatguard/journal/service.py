@@ -1,0 +1,203 @@
+"""Search, verify, sign and erase."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from seatguard.actors import Actor
+from seatguard.clock import Clock
+from seatguard.errors import InvalidInput, Misconfigured
+from seatguard.ids import NewId
+from seatguard.journal import rules
+from seatguard.journal.drafts import Drafts, person_digest
+from seatguard.journal.model import AGGREGATES, Checkpoint, Entry, Finding, Head
+from seatguard.journal.ports import Ledger, Search, Work
+from seatguard.records import MAX_PAGE, Page, every
+
+_SLACK = dt.timedelta(minutes=10)
+"""How long a transaction may take and still be covered by the next checkpoint after it."""
+
+
+class JournalService:
+    """What operators do with the record."""
+
+    def __init__(
+        self, ledger: Ledger, drafts: Drafts, clock: Clock, new_id: NewId, key: bytes | None
+    ) -> None:
+        self._ledger = ledger
+        self._drafts = drafts
+        self._clock = clock
+        self._new_id = new_id
+        self._key = None if key is None else rules.usable_key(key)
+
+    def search(
+        self,
+        actor: Actor,
+        search: Search | None = None,
+        *,
+        limit: int = 50,
+        after: str | None = None,
+        newest_first: bool = True,
+    ) -> Page[Entry]:
+        """Entries of the actor's tenant, one page at a time."""
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidInput.single("limit", "out_of_range", f"must be 1 to {MAX_PAGE}, not {limit}")
+        with self._ledger.read(actor.tenant) as work:
+            return work.journal.search(
+                search or Search(), limit=limit, after=after, newest_first=newest_first
+            )
+
+    def export(self, actor: Actor, search: Search | None = None) -> Iterator[Entry]:
+        """All matching entries, oldest first. The export itself is put on record beforehand.
+
+        A checkpoint is signed first when there is a journal key, so that what is exported can be
+        held against it.
+        """
+        if self._key is not None:
+            self.checkpoint(actor)
+        wanted = search or Search()
+        with self._ledger.begin(actor.tenant) as work:
+            filters = {
+                f.name: str(value)
+                for f in dataclasses.fields(wanted)
+                if f.name != "person" and (value := getattr(wanted, f.name)) is not None
+            }
+            work.journal.append(
+                self._drafts.draft(
+                    actor, "journal.exported", "tenant", actor.tenant, data={"filters": filters}
+                )
+            )
+            work.commit()
+        after: str | None = None
+        while True:
+            page = self.search(actor, wanted, limit=MAX_PAGE, after=after, newest_first=False)
+            yield from page.items
+            if page.after is None:
+                return
+            after = page.after
+
+    def checkpoint(self, actor: Actor) -> Checkpoint | None:
+        """Sign where the streams stand now; ``None`` when nothing moved since the last time.
+
+        Raises:
+            Misconfigured: there is no journal key.
+        """
+        key = self._signing_key()
+        with self._ledger.begin(actor.tenant) as work:
+            recent = work.checkpoints.list(limit=MAX_PAGE, newest_first=True).items
+            last = recent[0] if recent else None
+            known = _vouched(recent)
+            moved = work.journal.moved_since(last.at - _SLACK) if last else _all_heads(work)
+            heads = {
+                head.stream: [head.aggregate, head.seq, head.link.hex()]
+                for head in moved
+                if head.seq and head.seq not in known[head.stream]
+            }
+            if not heads:
+                return None
+            unsigned = Checkpoint(
+                id=self._new_id(),
+                tenant=actor.tenant,
+                number=last.number + 1 if last else 1,
+                at=self._clock(),
+                heads=heads,
+                previous=last.signature if last else rules.GENESIS,
+                signature=b"",
+                key_id=rules.key_id(key),
+            )
+            signed = dataclasses.replace(unsigned, signature=rules.sign(unsigned, key))
+            work.checkpoints.add(signed)
+            work.commit()
+            return signed
+
+    def verify(self, actor: Actor) -> Iterator[Finding]:
+        """Everything wrong with the record: at most one finding a stream, its first bad place.
+
+        With a journal key the checkpoints are judged too, and hold every stream to what was signed.
+        """
+        with self._ledger.read(actor.tenant) as work:
+            checkpoints = list(every(work.checkpoints))
+            if self._key is not None:
+                bad = rules.audit_checkpoints(checkpoints, self._key)
+                if bad is not None:
+                    yield bad
+                    checkpoints = checkpoints[: bad.seq - 1]
+            else:
+                checkpoints = []
+            trusted = _vouched(checkpoints)
+            owners = {
+                stream: str(fact[0])
+                for checkpoint in checkpoints
+                for stream, fact in checkpoint.heads.items()
+            }
+            for head in _all_heads(work):
+                owners.pop(head.stream, None)
+                found = rules.audit_stream(head, _entries(work, head.stream), trusted[head.stream])
+                if found is not None:
+                    yield found
+            for stream, aggregate in owners.items():
+                yield Finding("stream_removed", aggregate, stream, 1)
+
+    def last_checkpoint(self, actor: Actor) -> Checkpoint | None:
+        """The newest checkpoint, ``None`` before the first."""
+        with self._ledger.read(actor.tenant) as work:
+            newest = work.checkpoints.list(limit=1, newest_first=True).items
+            return newest[0] if newest else None
+
+    def erase(self, actor: Actor, holder_key: str) -> int:
+        """Drop a person's names from every entry and put that on record.
+
+        Whether the person may be erased is asked by the engine, which can see the seats.
+
+        Returns:
+            how many entries lost their erasable part.
+        """
+        with self._ledger.begin(actor.tenant) as work:
+            erased = work.journal.erase(person_digest(actor.tenant, holder_key))
+            for stream, (aggregate, count) in sorted(erased.items()):
+                work.journal.append(
+                    self._drafts.draft(actor, "person.erased", aggregate, stream, data={"entries": count})
+                )
+            work.commit()
+        return sum(count for _, count in erased.values())
+
+    def _signing_key(self) -> bytes:
+        if self._key is None:
+            raise Misconfigured(
+                "a checkpoint needs a journal key: set SEATGUARD_JOURNAL_KEY to a secret of 32 random bytes "
+                "or more and keep it out of the database"
+            )
+        return self._key
+
+
+def _entries(work: Work, stream: str) -> Iterator[Entry]:
+    seq = 0
+    while True:
+        stretch = work.journal.stream(stream, after_seq=seq, limit=1000)
+        yield from stretch
+        if len(stretch) < 1000:
+            return
+        seq = stretch[-1].seq
+
+
+def _all_heads(work: Work) -> Iterator[Head]:
+    for aggregate in AGGREGATES:
+        after: str | None = None
+        while True:
+            page = work.journal.heads(aggregate, limit=MAX_PAGE, after=after)
+            yield from page.items
+            if page.after is None:
+                break
+            after = page.after
+
+
+def _vouched(checkpoints: Iterable[Checkpoint]) -> defaultdict[str, dict[int, str]]:
+    """What checkpoints say of each stream: ``{stream: {seq: link in hex}}``."""
+    vouched: defaultdict[str, dict[int, str]] = defaultdict(dict)
+    for checkpoint in checkpoints:
+        for stream, (_, seq, link) in checkpoint.heads.items():
+            vouched[stream][seq] = link
+    return vouched
