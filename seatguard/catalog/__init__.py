@@ -1,0 +1,14 @@
+"""What is sold: plans with a seat limit.
+
+Words
+    *plan*: something a client subscribes to, known by its slug. *plan version*: what a plan
+    promises from a moment on; the newest is *current*. *active*: takes new subscriptions.
+
+Invariants
+    A published version never changes: another limit is another version. A slug is never reused.
+    Deactivating a plan keeps its subscribers and takes no new ones, also in a race with one.
+"""
+
+from seatguard.catalog.model import Plan, PlanVersion
+
+__all__ = ["Plan", "PlanVersion"]

@@ -1,0 +1,40 @@
+"""Terms: the one value that seats know of plans and subscriptions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from seatguard.subscriptions.model import SubscriptionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a subscription may do.
+
+    Attributes:
+        number: shown as ``service_id``.
+        limit: seats agreed; ``None`` is unlimited, ``0`` is none.
+        cap: limit plus overage: what is enforced.
+        source: where the limit comes from: ``"subscription"``, ``"plan"`` or ``"unlimited"``.
+        expires_on: last day, included, in ``timezone``.
+        opens_at: first instant at which seats are given; ``None`` is from the beginning.
+        closes_at: first instant at which they are no longer given, grace included.
+    """
+
+    tenant: str
+    project: str
+    subscription: str
+    number: int
+    mode: str
+    type: str
+    plan: str | None
+    state: SubscriptionState
+    limit: int | None
+    cap: int | None
+    source: str
+    expires_on: dt.date | None
+    timezone: str
+    open: bool
+    opens_at: dt.datetime | None
+    closes_at: dt.datetime | None

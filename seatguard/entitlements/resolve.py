@@ -1,0 +1,40 @@
+"""From records to terms. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from seatguard.entitlements.model import Terms
+from seatguard.subscriptions.model import Subscription
+
+_NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def terms(subscription: Subscription, plan_slug: str | None) -> Terms:
+    """The terms of one subscription."""
+    own = subscription.unlimited or subscription.own_limit is not None
+    source = "unlimited" if subscription.limit is None else "subscription" if own else "plan"
+    return Terms(
+        tenant=subscription.tenant,
+        project=subscription.project,
+        subscription=subscription.id,
+        number=subscription.number,
+        mode=subscription.mode,
+        type=subscription.type,
+        plan=plan_slug,
+        state=subscription.state,
+        limit=subscription.limit,
+        cap=subscription.cap,
+        source=source,
+        expires_on=subscription.expires_on,
+        timezone=subscription.timezone,
+        open=subscription.open,
+        opens_at=subscription.opens_at,
+        closes_at=subscription.closes_at,
+    )
+
+
+def in_order(several: Iterable[Terms]) -> tuple[Terms, ...]:
+    """In which order a project's subscriptions are asked for a seat: earliest end, then lowest number."""
+    return tuple(sorted(several, key=lambda one: (one.closes_at or _NEVER, one.number)))

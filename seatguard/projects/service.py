@@ -1,0 +1,356 @@
+"""Projects: add, domains, keys, and finding out who calls."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from seatguard import keys
+from seatguard.actors import Actor
+from seatguard.clients.rules import is_honoured
+from seatguard.clock import Clock
+from seatguard.errors import AuthenticationFailed, Conflict, InvalidInput, NotFound
+from seatguard.ids import NewId
+from seatguard.journal.drafts import Drafts
+from seatguard.projects import domains, rules
+from seatguard.projects.model import Access, Domain, NewKey, Project, ProjectKey
+from seatguard.projects.ports import Ledger, Work
+from seatguard.records import Page, every, valid_name
+from seatguard.snapshots import Snapshots
+
+MODES = ("live", "test")
+
+
+class ProjectService:
+    """Knows the clients' applications and who may call for them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        drafts: Drafts,
+        clock: Clock,
+        new_id: NewId,
+        entropy: Callable[[int], bytes],
+        snapshots: Snapshots,
+        pepper: bytes | None,
+    ) -> None:
+        self._ledger = ledger
+        self._drafts = drafts
+        self._clock = clock
+        self._new_id = new_id
+        self._entropy = entropy
+        self._snapshots = snapshots
+        self._pepper = pepper
+
+    def add(
+        self,
+        actor: Actor,
+        client_id: str,
+        *,
+        name: str,
+        domains: tuple[str, ...] = (),
+        allow_dev_domains: bool = False,
+        allow_wildcards: bool = False,
+    ) -> Project:
+        """Keep a new project of a client, with its domains.
+
+        Raises:
+            InvalidInput: the name or a domain cannot be used.
+            NotFound: no such client in the tenant.
+            Conflict: the client has a project of that name.
+        """
+        project = Project(
+            id=self._new_id(),
+            tenant=actor.tenant,
+            client=client_id,
+            name=valid_name(name),
+            allow_dev_domains=allow_dev_domains,
+            allow_wildcards=allow_wildcards,
+            created_at=self._clock(),
+        )
+        names = [_normalized(project, domain) for domain in domains]
+        with self._ledger.begin(actor.tenant) as work:
+            work.clients.get(client_id)
+            try:
+                work.projects.add(project)
+            except Conflict as conflict:
+                raise Conflict(
+                    "project_exists", f"the client already has a project named {name!r}", name=name
+                ) from conflict
+            for domain in dict.fromkeys(names):
+                work.domains.add(self._domain(project, domain))
+            work.journal.append(
+                self._drafts.draft(
+                    actor,
+                    "project.added",
+                    "project",
+                    project.id,
+                    data={"name": name, "client": client_id, "domains": names},
+                )
+            )
+            work.commit()
+        self._snapshots.forget()
+        return project
+
+    def add_domain(self, actor: Actor, project_id: str, name: str) -> Domain:
+        """Register a host name; one that is there already changes nothing.
+
+        Raises:
+            InvalidInput: the name is no domain, or of a kind the project did not turn on.
+            NotFound: no such project in the tenant.
+        """
+        with self._ledger.begin(actor.tenant) as work:
+            project = work.projects.lock(project_id)
+            normalized = _normalized(project, name)
+            known = work.domains.find(project=project_id, name=normalized)
+            if known is not None:
+                return known
+            domain = self._domain(project, normalized)
+            work.domains.add(domain)
+            work.journal.append(
+                self._drafts.draft(
+                    actor,
+                    "project.domain_added",
+                    "project",
+                    project_id,
+                    subject=domain.id,
+                    data={"domain": normalized},
+                )
+            )
+            work.commit()
+        self._snapshots.forget()
+        return domain
+
+    def add_key(self, actor: Actor, project_id: str, *, mode: str = "live", digits16: bool = False) -> NewKey:
+        """Make a key. Its secret is in the answer and nowhere else, ever.
+
+        Args:
+            mode: ``"live"`` or ``"test"``.
+            digits16: the weak 16-digit form of older callers; needs a pepper.
+
+        Raises:
+            Conflict: two live keys of that mode are there.
+            Misconfigured: 16 digits without a pepper.
+        """
+        with self._ledger.begin(actor.tenant) as work:
+            work.projects.lock(project_id)
+            rules.check_room_for_key(every(work.project_keys, project=project_id), mode, self._clock())
+            made = self._make_key(actor, work, project_id, mode, digits16, kind="key.added", data={})
+            work.commit()
+        self._snapshots.forget()
+        return made
+
+    def rotate_key(
+        self, actor: Actor, key_id: str, *, overlap: dt.timedelta = rules.DEFAULT_OVERLAP
+    ) -> NewKey:
+        """Make a new key in the place of an old one, which stops after ``overlap``.
+
+        Raises:
+            NotFound: no such key in the tenant.
+            Conflict: ``key_not_live``, or too many live keys.
+        """
+        rules.valid_overlap(overlap)
+        with self._ledger.begin(actor.tenant) as work:
+            work.projects.lock(work.project_keys.get(key_id).project)
+            old = work.project_keys.lock(key_id)
+            now = self._clock()
+            if not rules.is_live(old, now):
+                raise Conflict("key_not_live", f"key {old.prefix} no longer works: add a new key instead")
+            others = [key for key in every(work.project_keys, project=old.project) if key.id != key_id]
+            rules.check_room_for_key(others, old.mode, now)
+            ends = min(now + overlap, old.expires_at or now + overlap)
+            work.project_keys.replace(replace(old, expires_at=ends, version=old.version + 1))
+            made = self._make_key(
+                actor,
+                work,
+                old.project,
+                old.mode,
+                old.format == "digits16",
+                kind="key.rotated",
+                data={"old": old.prefix, "old_ends_at": ends.isoformat()},
+            )
+            work.commit()
+        self._snapshots.forget()
+        return made
+
+    def revoke_key(self, actor: Actor, key_id: str) -> ProjectKey:
+        """Stop a key at once; one that is revoked stays so.
+
+        Other processes may honour it for as long as their snapshots live (at most a second by default).
+
+        Raises:
+            NotFound: no such key in the tenant.
+        """
+        with self._ledger.begin(actor.tenant) as work:
+            work.projects.lock(work.project_keys.get(key_id).project)
+            key = work.project_keys.lock(key_id)
+            if key.revoked_at is not None:
+                return key
+            revoked = replace(key, revoked_at=self._clock(), version=key.version + 1)
+            work.project_keys.replace(revoked)
+            work.journal.append(
+                self._drafts.draft(
+                    actor, "key.revoked", "project", key.project, subject=key.id, data={"prefix": key.prefix}
+                )
+            )
+            work.commit()
+        self._snapshots.forget()
+        return revoked
+
+    def identify(self, presented: object, domain: str | Callable[[Access], str]) -> Access:
+        """Whom the key and the domain identify.
+
+        Args:
+            presented: what the caller sent as a key; anything.
+            domain: the normalised domain.
+
+        Raises:
+            AuthenticationFailed: for every cause alike.
+        """
+        access = self.identify_key(presented)
+        if not rules.admits_domain(access, domain if isinstance(domain, str) else domain(access)):
+            raise AuthenticationFailed
+        return access
+
+    def identify_key(self, presented: object) -> Access:
+        """Whom the key alone identifies, from a snapshot where there is a fresh one.
+
+        Raises:
+            AuthenticationFailed: for every cause alike.
+        """
+        key = keys.parse(presented)
+        if key is None:
+            raise AuthenticationFailed
+        digests = keys.digests(key, self._pepper)
+        access = self._snapshots.get(("access", digests), lambda: self._access(digests)).value
+        if access is None or (access.key_ends_at is not None and self._clock() >= access.key_ends_at):
+            raise AuthenticationFailed
+        return access
+
+    def get(self, actor: Actor, project_id: str) -> Project:
+        """One project.
+
+        Raises:
+            NotFound: no such project in the tenant.
+        """
+        with self._ledger.read(actor.tenant) as work:
+            return work.projects.get(project_id)
+
+    def find(self, actor: Actor, *, client_id: str, name: str) -> Project | None:
+        """The client's project of that name, if there is one."""
+        with self._ledger.read(actor.tenant) as work:
+            return work.projects.find(client=client_id, name=name)
+
+    def list(
+        self, actor: Actor, *, client_id: str | None = None, limit: int = 50, after: str | None = None
+    ) -> Page[Project]:
+        """Projects in the order they were added."""
+        criteria: dict[str, Any] = {} if client_id is None else {"client": client_id}
+        with self._ledger.read(actor.tenant) as work:
+            return work.projects.list(limit=limit, after=after, **criteria)
+
+    def domains(self, actor: Actor, project_id: str) -> tuple[Domain, ...]:
+        """The project's domains in the order they were added."""
+        with self._ledger.read(actor.tenant) as work:
+            return tuple(every(work.domains, project=project_id))
+
+    def keys(self, actor: Actor, project_id: str) -> tuple[ProjectKey, ...]:
+        """The project's keys, revoked and ended ones included."""
+        with self._ledger.read(actor.tenant) as work:
+            return tuple(every(work.project_keys, project=project_id))
+
+    def find_key(self, actor: Actor, identifier: str) -> ProjectKey:
+        """A key by its id or by the prefix that is shown of it.
+
+        Raises:
+            NotFound: none, or more than one with that prefix.
+        """
+        with self._ledger.read(actor.tenant) as work:
+            found = tuple(work.project_keys.list(limit=2, prefix=identifier).items)
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise NotFound("key of one prefix only (use its id)", identifier)
+            return work.project_keys.get(identifier)
+
+    def _access(self, digests: tuple[tuple[int, bytes], ...]) -> Access | None:
+        with self._ledger.read_all() as work:
+            for version, digest in digests:
+                key = work.project_keys.find(digest=digest)
+                if key is None or key.digest_version != version or not keys.matches(key.digest, digest):
+                    continue
+                project = work.projects.get(key.project)
+                honoured = is_honoured(work.clients.get(project.client))
+                if not honoured or not rules.is_live(key, self._clock()):
+                    return None
+                return Access(
+                    tenant=key.tenant,
+                    client=project.client,
+                    project=project.id,
+                    project_name=project.name,
+                    mode=key.mode,
+                    key_prefix=key.prefix,
+                    key_ends_at=key.expires_at,
+                    allow_dev_domains=project.allow_dev_domains,
+                    domains=tuple(domain.name for domain in every(work.domains, project=project.id)),
+                )
+        return None
+
+    def _make_key(
+        self,
+        actor: Actor,
+        work: Work,
+        project_id: str,
+        mode: str,
+        digits16: bool,
+        *,
+        kind: str,
+        data: dict[str, str],
+    ) -> NewKey:
+        if mode not in MODES:
+            raise InvalidInput.single("mode", "invalid_mode", f"must be 'live' or 'test', not {mode!r}")
+        secret = keys.generate_digits16(self._entropy) if digits16 else keys.generate(mode, self._entropy)
+        version, digest = keys.digest(secret, pepper=self._pepper)
+        record = ProjectKey(
+            id=self._new_id(),
+            tenant=actor.tenant,
+            project=project_id,
+            mode=mode,
+            format=secret.format,
+            prefix=secret.prefix,
+            last4=secret.last4,
+            digest_version=version,
+            digest=digest,
+            created_at=self._clock(),
+            expires_at=None,
+            revoked_at=None,
+        )
+        work.project_keys.add(record)
+        work.journal.append(
+            self._drafts.draft(
+                actor,
+                kind,
+                "project",
+                project_id,
+                subject=record.id,
+                data={"prefix": record.prefix, "mode": mode, **data},
+            )
+        )
+        return NewKey(record, secret)
+
+    def _domain(self, project: Project, name: str) -> Domain:
+        return Domain(
+            id=self._new_id(),
+            tenant=project.tenant,
+            project=project.id,
+            name=name,
+            created_at=self._clock(),
+        )
+
+
+def _normalized(project: Project, name: str) -> str:
+    if name.startswith("*."):
+        return domains.normalize_pattern(name, allow_wildcard=project.allow_wildcards)
+    return domains.normalize(name, allow_dev=project.allow_dev_domains)

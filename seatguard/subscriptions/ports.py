@@ -1,0 +1,55 @@
+"""What the subscriptions slice needs from the ledger."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from seatguard.catalog.model import Plan, PlanVersion
+from seatguard.journal.ports import Journal
+from seatguard.projects.model import Project
+from seatguard.records import Repository
+from seatguard.subscriptions.model import Subscription
+
+
+class Work(Protocol):
+    """The narrow view of a unit of work that this slice uses."""
+
+    @property
+    def projects(self) -> Repository[Project]:
+        """Projects."""
+
+    @property
+    def plans(self) -> Repository[Plan]:
+        """Plans."""
+
+    @property
+    def plan_versions(self) -> Repository[PlanVersion]:
+        """Plan versions."""
+
+    @property
+    def subscriptions(self) -> Repository[Subscription]:
+        """Subscriptions; the number is unique."""
+
+    @property
+    def journal(self) -> Journal:
+        """Entries."""
+
+    def next_number(self) -> int:
+        """A number no other subscription of any tenant has; numbers of undone units may be skipped."""
+
+    def seats_live(self, subscription: str) -> int:
+        """Seats held now, holds included; exact while the subscription is locked by this unit."""
+
+    def commit(self) -> None:
+        """Make everything this unit wrote final."""
+
+
+class Ledger(Protocol):
+    """Where units of work begin."""
+
+    def begin(self, tenant: str) -> AbstractContextManager[Work]:
+        """A unit that reads and writes one tenant's records; left without commit, it changed nothing."""
+
+    def read(self, tenant: str) -> AbstractContextManager[Work]:
+        """A unit that only reads."""

@@ -1,0 +1,140 @@
+"""When a subscription opens and closes, what it may become, and how low its limit may go."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from seatguard.decisions import Decision, Reason
+from seatguard.errors import InvalidInput
+from seatguard.subscriptions.model import Overage, Subscription, SubscriptionState
+
+MAX_GRACE_DAYS = 366
+_FIRST_DAY, _LAST_DAY = dt.date(1970, 1, 2), dt.date(9990, 12, 31)
+
+_S = SubscriptionState
+OPEN_STATES = frozenset({_S.TRIALING, _S.ACTIVE, _S.PAST_DUE})
+"""States in which seats are given."""
+
+_NEXT = {
+    _S.TRIALING: frozenset({_S.ACTIVE, _S.PAST_DUE, _S.SUSPENDED, _S.CANCELED}),
+    _S.ACTIVE: frozenset({_S.PAST_DUE, _S.SUSPENDED, _S.CANCELED}),
+    _S.PAST_DUE: frozenset({_S.ACTIVE, _S.SUSPENDED, _S.CANCELED}),
+    _S.SUSPENDED: frozenset({_S.ACTIVE, _S.CANCELED}),
+    _S.CANCELED: frozenset({_S.ACTIVE}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LimitFacts:
+    """The numbers of a limit change; ``None`` is unlimited."""
+
+    before: int | None
+    after: int | None
+    cap: int | None
+    live: int
+
+
+def valid_date(value: object, *, field: str) -> dt.date:
+    """A calendar day from 1970-01-02 to 9990-12-31, given as a date or as ``YYYY-MM-DD``.
+
+    >>> valid_date("2027-12-31", field="expiry")
+    datetime.date(2027, 12, 31)
+    """
+    parsed = value
+    if isinstance(value, str) and len(value) == 10:
+        try:
+            parsed = dt.date.fromisoformat(value)
+        except ValueError:
+            parsed = None
+    if isinstance(parsed, dt.datetime) or not isinstance(parsed, dt.date):
+        raise InvalidInput.single(
+            field, "invalid_date", f"{value!r} is not a calendar day: write it as YYYY-MM-DD"
+        )
+    if not _FIRST_DAY <= parsed <= _LAST_DAY:
+        raise InvalidInput.single(
+            field, "invalid_date", f"{parsed} is out of range: use {_FIRST_DAY} to {_LAST_DAY}"
+        )
+    return parsed
+
+
+def valid_timezone(name: object) -> str:
+    """The name of an IANA zone.
+
+    >>> valid_timezone("Pacific/Kiritimati")
+    'Pacific/Kiritimati'
+    """
+    try:
+        return ZoneInfo(name).key if isinstance(name, str) and name else _no_zone(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return _no_zone(name)
+
+
+def _no_zone(name: object) -> str:
+    raise InvalidInput.single(
+        "timezone", "invalid_timezone", f"{name!r} is not an IANA zone: use one like 'Europe/Berlin' or 'UTC'"
+    )
+
+
+def start_of(day: dt.date, timezone: str) -> dt.datetime:
+    """The UTC instant at which a day begins in a zone."""
+    return dt.datetime.combine(day, dt.time(), tzinfo=ZoneInfo(timezone)).astimezone(dt.UTC)
+
+
+def resolved(subscription: Subscription, plan_seats: int | None, *, live: int) -> Subscription:
+    """The subscription with everything the gate enforces derived anew.
+
+    Args:
+        plan_seats: the plan version's limit; ``None`` is unlimited (or no plan).
+        live: seats held now, so that the database's own check stays true after lowering.
+    """
+    limit = plan_seats if subscription.own_limit is None else subscription.own_limit
+    limit = None if subscription.unlimited else limit
+    cap = Overage.parse(subscription.overage).cap(limit)
+    zone, starts, ends = subscription.timezone, subscription.starts_on, subscription.expires_on
+    grace = dt.timedelta(days=subscription.grace_days + 1)
+    return replace(
+        subscription,
+        limit=limit,
+        cap=cap,
+        ceiling=None if cap is None else max(cap, live),
+        open=subscription.state in OPEN_STATES,
+        opens_at=None if starts is None else start_of(starts, zone),
+        closes_at=None if ends is None else start_of(ends + grace, zone),
+    )
+
+
+def check_period(starts_on: dt.date | None, expires_on: dt.date | None) -> None:
+    """Refuse a period that ends before it begins.
+
+    Raises:
+        InvalidInput: on ``expiry``.
+    """
+    if starts_on is not None and expires_on is not None and expires_on < starts_on:
+        raise InvalidInput.single(
+            "expiry", "invalid_date_range", f"{expires_on} is before the first day {starts_on}"
+        )
+
+
+def may_become(subscription: Subscription, state: SubscriptionState) -> Decision[dict[str, str]]:
+    """Whether a subscription may change to ``state``. Staying as it is, is no refusal."""
+    facts = {"from": subscription.state.value, "to": state.value}
+    if state is subscription.state or state in _NEXT[subscription.state]:
+        return Decision(True, Reason.ALLOWED, facts)
+    return Decision(False, Reason.TRANSITION_NOT_ALLOWED, facts)
+
+
+def may_change_limit(
+    before: Subscription, after: Subscription, live: int, *, over_limit: str
+) -> Decision[LimitFacts]:
+    """Whether the new cap may stand, given the seats held now.
+
+    Args:
+        over_limit: ``"refuse"``, or ``"allow"`` to keep all holders and refuse new ones.
+    """
+    facts = LimitFacts(before.limit, after.limit, after.cap, live)
+    lowered = after.cap is not None and (before.cap is None or after.cap < before.cap)
+    if lowered and after.cap is not None and live > after.cap and over_limit != "allow":
+        return Decision(False, Reason.LIMIT_BELOW_USAGE, facts)
+    return Decision(True, Reason.ALLOWED, facts)
