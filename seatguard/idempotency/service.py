@@ -1,0 +1,85 @@
+"""Begin a request under a key, or find out that it was made before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seatguard.actors import Actor
+from seatguard.clock import Clock
+from seatguard.errors import Conflict
+from seatguard.idempotency import rules
+from seatguard.idempotency.model import Begun, InFlight, Reply, ReplyState, Start
+from seatguard.idempotency.ports import Ledger
+from seatguard.ids import NewId
+from seatguard.records import MAX_PAGE
+
+
+class IdempotencyService:
+    """Knows which requests were made before."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, new_id: NewId) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._new_id = new_id
+
+    def begin(self, actor: Actor, *, route: str, key: str, body: bytes) -> Start:
+        """Note that a request begins, unless it was made before.
+
+        Args:
+            route: what is asked, for example ``"POST /register-user"``.
+            key: the caller's name for the request, 1 to 255 printable ASCII characters.
+            body: what identifies the request's content.
+
+        Raises:
+            InvalidInput: the key cannot be used.
+        """
+        asked, now = rules.fingerprint(body), self._clock()
+        fresh = Reply(
+            id=self._new_id(),
+            tenant=actor.tenant,
+            route=route,
+            key=rules.valid_key(key),
+            fingerprint=asked,
+            state=ReplyState.IN_FLIGHT,
+            since=now,
+            status=0,
+            body=b"",
+        )
+        try:
+            with self._ledger.begin(actor.tenant) as work:
+                known = work.replies.find(route=route, key=key)
+                if known is None:
+                    work.replies.add(fresh)
+                else:
+                    met = rules.met(known, asked, now)
+                    if met is not None:
+                        return met
+                    fresh = replace(fresh, id=known.id, version=known.version + 1)
+                    work.replies.replace(fresh)
+                work.commit()
+        except Conflict:
+            return InFlight(retry_after=1)
+        return Begun(fresh)
+
+    def abandon(self, actor: Actor, reply: Reply) -> None:
+        """Note that nothing was done under the key, so that the next request with it goes ahead."""
+        try:
+            with self._ledger.begin(actor.tenant) as work:
+                work.replies.replace(replace(reply, state=ReplyState.ABANDONED, version=reply.version + 1))
+                work.commit()
+        except Conflict:
+            return  # another request has taken the key over: its answer counts
+
+    def purge(self, actor: Actor) -> int:
+        """Let go of replies older than 24 hours; at most one page at a time.
+
+        Returns:
+            how many went.
+        """
+        oldest_kept = self._clock() - rules.KEPT_FOR
+        with self._ledger.begin(actor.tenant) as work:
+            old = [r for r in work.replies.list(limit=MAX_PAGE).items if r.since < oldest_kept]
+            for reply in old:
+                work.replies.remove(reply.id)
+            work.commit()
+        return len(old)
