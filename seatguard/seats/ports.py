@@ -1,0 +1,126 @@
+"""The gate: atomic single calls about seats. What an implementer must fulfil stands here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeAlias
+
+from seatguard.idempotency.model import Reply
+from seatguard.journal.model import Draft
+from seatguard.records import Page
+from seatguard.seats.holders import Holder
+from seatguard.seats.model import (
+    Claim,
+    ConfirmOutcome,
+    Drift,
+    Outcome,
+    ReleaseOutcome,
+    RenewOutcome,
+    Seat,
+    TakeOutcome,
+    TransferOutcome,
+    Usage,
+)
+
+Lapse: TypeAlias = Callable[[Seat], Draft]
+"""Drafts the entry that tells of a lapsed hold being cleared away."""
+
+Seal: TypeAlias = Callable[[Outcome], Reply | None]
+"""Makes the reply to be kept from an outcome; ``None`` keeps none."""
+
+
+class Gate(Protocol):
+    """Who is inside now.
+
+    Every verb
+
+    * is one atomic act: seat, count, entry and reply are all written, or nothing is;
+    * writes nothing when its answer is a "no" (clearing lapsed holds away is not part of the answer);
+    * reads the clock after it has locked what it compares;
+    * may be called again with the same arguments after any failure: the answer tells what stands.
+
+    Raises (every verb):
+        StorageUnavailable: the store did not answer in time; the act may or may not have happened.
+        NotFound: no such subscription in the tenant.
+    """
+
+    def take(self, claim: Claim, entry: Draft, lapse: Lapse, seal: Seal | None = None) -> TakeOutcome:
+        """Give the claimant a seat.
+
+        * The claimant's own seat, if there is one, is the answer: ``AlreadyHeld``. A claim for good on
+          the claimant's own hold confirms it: ``Taken``, whether or not a seat is free.
+        * ``Closed`` when the subscription is not open, has not opened yet, or has closed.
+        * ``Full`` when as many seats are live as the cap allows; lapsed holds do not count.
+        * Else ``Taken``. Live seats never exceed the cap, however many calls run together.
+        """
+
+    def confirm(
+        self, tenant: str, seat_id: str, entry: Draft, lapse: Lapse, seal: Seal | None = None
+    ) -> ConfirmOutcome:
+        """Turn a hold into a seat for good; needs no free seat.
+
+        ``AlreadyHeld`` when it is one already, ``Lapsed`` when it is past its end (it is cleared away).
+        """
+
+    def renew(
+        self, tenant: str, seat_id: str, lapses_at: dt.datetime, entry: Draft, lapse: Lapse
+    ) -> RenewOutcome:
+        """Give a hold another end. An assigned seat is ``NotHeld``."""
+
+    def release(self, tenant: str, seat_id: str, entry: Draft, seal: Seal | None = None) -> ReleaseOutcome:
+        """Free a seat, held or assigned. Exactly one call frees it; to all others it is ``NotHeld``."""
+
+    def transfer(
+        self,
+        tenant: str,
+        seat_id: str,
+        holder: Holder,
+        email: str | None,
+        entry: Draft,
+        seal: Seal | None = None,
+    ) -> TransferOutcome:
+        """Give an assigned seat to another holder in one step.
+
+        ``AlreadyHeld`` with the other's seat when the new holder sits in the same subscription.
+        """
+
+    def usage(self, tenant: str, subscription: str) -> Usage:
+        """Seats taken now, lapsed holds left out."""
+
+    def seat(self, tenant: str, seat_id: str) -> Seat | None:
+        """The seat of that id, lapsed holds included until they are cleared away."""
+
+    def seats_of(self, tenant: str, subscriptions: Sequence[str], holder_key: str) -> tuple[Seat, ...]:
+        """The holder's seats in these subscriptions, lapsed holds left out."""
+
+    def seats_named(self, tenant: str, holder_key: str) -> int:
+        """How many seats the holder has in the whole tenant."""
+
+    def list(self, tenant: str, subscriptions: Sequence[str], *, limit: int, after: int) -> Page[Seat]:
+        """Seats in the order of their numbers, lapsed holds left out.
+
+        The cursor is the number of the last seat, in decimal digits.
+        """
+
+    def sweep(self, tenant: str, subscription: str, lapse: Lapse) -> int:
+        """Clear lapsed holds of one subscription away.
+
+        Returns:
+            how many.
+        """
+
+    def lapsed(self, tenant: str, *, limit: int) -> tuple[str, ...]:
+        """Subscriptions with a lapsed hold."""
+
+    def verify(
+        self,
+        tenant: str,
+        subscriptions: Sequence[str],
+        repaired: Callable[[str, dict[str, object]], Draft] | None,
+    ) -> Iterator[Drift]:
+        """Compare each counter with its rows, one locked subscription at a time; safe during traffic.
+
+        Args:
+            repaired: drafts the entry of a repair; ``None`` repairs nothing.
+        """

@@ -1,0 +1,138 @@
+"""Every "no" about a seat: policy before the gate, comparison inside it, verdict after it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from seatguard.decisions import Decision, Reason
+from seatguard.entitlements.model import Terms
+from seatguard.errors import InvalidInput
+from seatguard.seats.model import (
+    AlreadyHeld,
+    Closed,
+    Full,
+    Pool,
+    Seat,
+    SeatFacts,
+    SeatState,
+    Taken,
+    TakeOutcome,
+    Usage,
+)
+from seatguard.subscriptions.model import SubscriptionState
+
+MIN_HOLD, MAX_HOLD = dt.timedelta(seconds=1), dt.timedelta(days=366)
+NEAR_LIMIT_SEATS = 10
+NEAR_LIMIT_SHARE = 20
+
+
+def may_claim(terms: Terms, now: dt.datetime) -> Decision[Terms]:
+    """Whether the subscription gives seats at that instant, room or not."""
+    if terms.state is SubscriptionState.SUSPENDED:
+        return Decision(False, Reason.SUSPENDED, terms)
+    if not terms.open:
+        return Decision(False, Reason.INACTIVE, terms)
+    if terms.opens_at is not None and now < terms.opens_at:
+        return Decision(False, Reason.NOT_STARTED, terms)
+    if terms.closes_at is not None and now >= terms.closes_at:
+        return Decision(False, Reason.EXPIRED, terms)
+    return Decision(True, Reason.ALLOWED, terms)
+
+
+def has_room(terms: Terms, usage: Usage) -> bool:
+    """Whether another holder fits below the cap."""
+    return terms.cap is None or usage.live < terms.cap
+
+
+def is_near_limit(terms: Terms, usage: Usage) -> bool:
+    """Whether so few seats are left that a count of a moment ago is not good enough."""
+    if terms.cap is None:
+        return False
+    return terms.cap - usage.live <= max(NEAR_LIMIT_SEATS, terms.cap // NEAR_LIMIT_SHARE)
+
+
+def may_seat(terms: Terms, usage: Usage, now: dt.datetime) -> Decision[SeatFacts]:
+    """What a claim of a new holder would meet now. Advice: it takes nothing."""
+    policy = may_claim(terms, now)
+    facts = SeatFacts(terms, usage)
+    if not policy.allowed:
+        return Decision(False, policy.reason, facts)
+    if not has_room(terms, usage):
+        return Decision(False, Reason.LIMIT_REACHED, facts)
+    return Decision(True, Reason.ALLOWED, facts)
+
+
+class Step(Enum):
+    """What a gate does with the claim of somebody who has no seat."""
+
+    SEAT = auto()
+    FULL = auto()
+    CLOSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Already:
+    """The claimant's own seat is the answer."""
+
+    seat: Seat
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The claimant's own hold becomes a seat for good."""
+
+    seat: Seat
+
+
+def step(
+    pool: Pool, own: Seat | None, lapses_at: dt.datetime | None, now: dt.datetime
+) -> Step | Already | Confirm:
+    """What to do with a claim: the one comparison of a gate, on rows that nobody else can change.
+
+    Args:
+        pool: the numbers, lapsed holds cleared away where that makes a difference.
+        own: the claimant's own seat, not lapsed, if there is one.
+        lapses_at: end of the hold that is claimed, ``None`` for a seat for good.
+        now: read after the rows were locked.
+    """
+    if own is not None:
+        for_good = lapses_at is None and own.state is SeatState.HELD
+        return Confirm(own) if for_good else Already(own)
+    if not pool.admits(now):
+        return Step.CLOSED
+    return Step.FULL if pool.is_full() else Step.SEAT
+
+
+def judge(outcome: TakeOutcome, terms: Terms, now: dt.datetime) -> Decision[SeatFacts]:
+    """The verdict on what the gate did."""
+    match outcome:
+        case Taken(seat, usage):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case AlreadyHeld(seat, usage):
+            return Decision(True, Reason.ALREADY_HELD, SeatFacts(terms, usage, seat))
+        case Full(usage):
+            return Decision(False, Reason.LIMIT_REACHED, SeatFacts(terms, usage))
+        case Closed(usage):
+            policy = may_claim(terms, now)
+            reason = Reason.INACTIVE if policy.allowed else policy.reason
+            return Decision(False, reason, SeatFacts(terms, usage))
+
+
+def valid_hold(seconds: object) -> dt.timedelta:
+    """How long a hold lasts: 1 second to 366 days, in whole seconds.
+
+    >>> valid_hold(60)
+    datetime.timedelta(seconds=60)
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise InvalidInput.single(
+            "expires_in", "integer_expected", f"must be a whole number of seconds, not {seconds!r}"
+        )
+    longest = int(MAX_HOLD.total_seconds())
+    if not 1 <= seconds <= longest:
+        raise InvalidInput.single(
+            "expires_in", "out_of_range", f"must be 1 to {longest} seconds, not {seconds}"
+        )
+    return dt.timedelta(seconds=seconds)

@@ -1,0 +1,543 @@
+"""Seats: check, take, hold, confirm, renew, release, transfer, list, verify."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from seatguard.actors import Actor
+from seatguard.clock import Clock
+from seatguard.decisions import Decision, Reason
+from seatguard.entitlements.model import Terms
+from seatguard.errors import Denied, InvalidInput, NotFound
+from seatguard.idempotency.model import Reply
+from seatguard.ids import NewId
+from seatguard.journal.drafts import Drafts, person_digest
+from seatguard.journal.model import Draft
+from seatguard.records import MAX_PAGE, Page
+from seatguard.seats import holders, rules
+from seatguard.seats.holders import Holder
+from seatguard.seats.model import (
+    AlreadyHeld,
+    Claim,
+    Drift,
+    Lapsed,
+    NotHeld,
+    Outcome,
+    Released,
+    Renewed,
+    Seat,
+    SeatFacts,
+    SeatState,
+    Taken,
+    Transferred,
+    Usage,
+)
+from seatguard.seats.ports import Gate, Seal
+from seatguard.snapshots import Snapshot, Snapshots
+
+Render = Callable[[Decision[SeatFacts]], Reply | None]
+"""Makes the reply to be kept from a decision, inside the act that makes the decision true."""
+
+_NO_USAGE = Usage(0, 0)
+
+
+class TermsSource(Protocol):
+    """Where terms come from."""
+
+    def terms(self, tenant: str, project: str, *, mode: str = "live") -> Snapshot[tuple[Terms, ...]]:
+        """From a snapshot."""
+
+    def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
+        """Read now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Where a seat is wanted: the subscriptions of a project, of one mode, perhaps of one type."""
+
+    project: str
+    mode: str = "live"
+    type: str | None = None
+
+
+class SeatService:
+    """Knows who sits where and decides who may."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        source: TermsSource,
+        drafts: Drafts,
+        clock: Clock,
+        new_id: NewId,
+        snapshots: Snapshots,
+        refused: Callable[[Actor, str, str], None],
+        has_expired: Callable[[Actor, str], bool],
+        *,
+        fold_case: bool,
+    ) -> None:
+        self._gate = gate
+        self._source = source
+        self._drafts = drafts
+        self._clock = clock
+        self._new_id = new_id
+        self._snapshots = snapshots
+        self._refused = refused
+        self._has_expired = has_expired
+        self._fold_case = fold_case
+
+    def check(self, actor: Actor, where: Where) -> Decision[SeatFacts]:
+        """What a new holder would meet now. Advice: it takes nothing, and it may be a moment old.
+
+        Far from the limit the numbers come from a snapshot, whose age is in the facts; near it, and
+        for every "no", they are read from the store.
+        """
+        snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode)
+        decision = self._checked(_matching(snapshot.value, where), snapshot.age)
+        if not decision.allowed and snapshot.age > 0:
+            terms = self._source.fresh_terms(actor.tenant, where.project, mode=where.mode)
+            decision = self._checked(_matching(terms, where), 0.0)
+        if not decision.allowed:
+            self._note(actor, decision)
+        return decision
+
+    def take(
+        self,
+        actor: Actor,
+        where: Where,
+        username: object,
+        *,
+        email: object = None,
+        render: Render | None = None,
+    ) -> Decision[SeatFacts]:
+        """Give a user a seat.
+
+        Args:
+            username: the host's user id; normalised (NFC, white space and control characters refused).
+            email: kept with the seat, if given.
+            render: makes the reply to keep under an idempotency key, in the same atomic act.
+
+        Returns:
+            ``ALLOWED`` with the new seat, ``ALREADY_HELD`` with the seat there is, or the reason
+            of a "no" with the numbers; then nothing was written.
+
+        Raises:
+            InvalidInput: username or email cannot be used.
+            StorageUnavailable: the store did not answer in time; asking again is safe.
+        """
+        return self._claim(actor, where, username, email, None, render)
+
+    def hold(
+        self,
+        actor: Actor,
+        where: Where,
+        username: object,
+        *,
+        seconds: object,
+        email: object = None,
+        render: Render | None = None,
+    ) -> Decision[SeatFacts]:
+        """Take a seat for a while: it counts until it is confirmed, released, or ``seconds`` are over.
+
+        Answers as :meth:`take`; a user who holds or has a seat keeps it as it is.
+        """
+        return self._claim(actor, where, username, email, rules.valid_hold(seconds), render)
+
+    def confirm(
+        self, actor: Actor, where: Where, seat_id: str, *, render: Render | None = None
+    ) -> Decision[SeatFacts]:
+        """Turn a hold into a seat for good; needs no free seat, and twice is once.
+
+        Returns:
+            ``ALLOWED`` or ``ALREADY_HELD`` with the seat; ``HOLD_EXPIRED`` when it is past its end.
+
+        Raises:
+            NotFound: no such hold in the project.
+        """
+        terms, seat = self._seat_in(actor, where, seat_id)
+        entry = self._entry(actor, "seat.taken", seat, data={"from": "hold"})
+        seal = self._sealed(render, lambda outcome: _confirmed(outcome, terms))
+        outcome = self._gate.confirm(actor.tenant, seat_id, entry, self._lapse(actor), seal)
+        if isinstance(outcome, NotHeld):
+            raise NotFound("hold", seat_id)
+        self._saw(outcome, terms.subscription)
+        return _confirmed(outcome, terms)
+
+    def renew(self, actor: Actor, where: Where, seat_id: str, *, seconds: object) -> Decision[SeatFacts]:
+        """Let a hold end ``seconds`` from now.
+
+        Raises:
+            InvalidInput: not 1 second to 366 days.
+            NotFound: no such hold in the project.
+        """
+        lapses_at = self._clock() + rules.valid_hold(seconds)
+        terms, seat = self._seat_in(actor, where, seat_id)
+        entry = self._entry(actor, "hold.renewed", seat, data={"lapses_at": lapses_at.isoformat()})
+        outcome = self._gate.renew(actor.tenant, seat_id, lapses_at, entry, self._lapse(actor))
+        usage = self._gate.usage(actor.tenant, terms.subscription)
+        match outcome:
+            case Renewed(renewed):
+                return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, renewed))
+            case Lapsed(lapsed):
+                return Decision(False, Reason.HOLD_EXPIRED, SeatFacts(terms, usage, lapsed))
+            case NotHeld():
+                raise NotFound("hold", seat_id)
+
+    def release(
+        self, actor: Actor, where: Where, username: object, *, render: Render | None = None
+    ) -> Decision[SeatFacts]:
+        """Free a user's seat, held or assigned. A user without one is ``NOT_HELD``, and no refusal."""
+        holder = holders.normalize(username, fold_case=self._fold_case)
+        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+        seats = self._gate.seats_of(actor.tenant, [terms.subscription for terms in found], holder.key)
+        if not seats:
+            return self._not_held(actor, found)
+        return self._release(actor, _of(found, seats[0].subscription), seats[0], render)
+
+    def release_seat(
+        self, actor: Actor, where: Where, seat_id: str, *, render: Render | None = None
+    ) -> Decision[SeatFacts]:
+        """Free a seat by its id. One that is free already is ``NOT_HELD``, and no refusal.
+
+        Raises:
+            NotFound: the seat belongs to another project.
+        """
+        found = self._source.fresh_terms(actor.tenant, where.project, mode=where.mode)
+        seat = self._gate.seat(actor.tenant, seat_id)
+        if seat is None:
+            return self._not_held(actor, found)
+        return self._release(actor, _of(found, seat.subscription), seat, render)
+
+    def transfer(
+        self,
+        actor: Actor,
+        where: Where,
+        username: object,
+        *,
+        to: object,
+        email: object = None,
+        render: Render | None = None,
+    ) -> Decision[SeatFacts]:
+        """Give a user's seat to another user in one step; at no moment is it free.
+
+        Returns:
+            ``ALLOWED`` with the seat; ``NOT_HELD`` when the first user has none;
+            ``HOLDER_SEATED`` when the second user has one already.
+        """
+        holder = holders.normalize(username, fold_case=self._fold_case)
+        receiver = holders.normalize(to, fold_case=self._fold_case, field="to_username")
+        new_email = holders.normalize_email(email)
+        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+        names = [terms.subscription for terms in found]
+        seats = [
+            seat for seat in self._gate.seats_of(actor.tenant, names, holder.key) if seat.lapses_at is None
+        ]
+        if not seats:
+            refusal = self._not_held(actor, found)
+            return Decision(False, refusal.reason, refusal.facts)
+        seat, terms = seats[0], _of(found, seats[0].subscription)
+        if holder.key == receiver.key:
+            usage = self._gate.usage(actor.tenant, terms.subscription)
+            return Decision(True, Reason.ALREADY_HELD, SeatFacts(terms, usage, seat))
+        usage = self._gate.usage(actor.tenant, terms.subscription)
+        entry = self._drafts.draft(
+            actor,
+            "seat.transferred",
+            "subscription",
+            seat.subscription,
+            subject=seat.id,
+            erasable={"holder": receiver.name, **_email(new_email)},
+            person=person_digest(actor.tenant, receiver.key),
+        )
+        seal = self._sealed(render, lambda outcome: _moved(outcome, terms, usage))
+        outcome = self._gate.transfer(actor.tenant, seat.id, receiver, new_email, entry, seal)
+        return _moved(outcome, terms, usage)
+
+    def find(self, actor: Actor, where: Where, username: object) -> Seat | None:
+        """The user's seat in the project, if there is one."""
+        holder = holders.normalize(username, fold_case=self._fold_case)
+        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+        seats = self._gate.seats_of(actor.tenant, [terms.subscription for terms in found], holder.key)
+        return seats[0] if seats else None
+
+    def list(self, actor: Actor, where: Where, *, limit: int = 50, after: str | None = None) -> Page[Seat]:
+        """The project's seats in the order they were taken, one page at a time.
+
+        Raises:
+            InvalidInput: the cursor is none of this listing's, or the limit is not 1 to 200.
+        """
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidInput.single("limit", "out_of_range", f"must be 1 to {MAX_PAGE}, not {limit}")
+        if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
+            raise InvalidInput.single("after", "invalid_cursor", "is no cursor: start again without it")
+        found = _matching(self._source.terms(actor.tenant, where.project, mode=where.mode).value, where)
+        names = [terms.subscription for terms in found]
+        return self._gate.list(actor.tenant, names, limit=limit, after=int(after or 0))
+
+    def usage(self, actor: Actor, subscription_id: str) -> Usage:
+        """Seats taken now in one subscription.
+
+        Raises:
+            NotFound: no such subscription in the tenant.
+        """
+        return self._gate.usage(actor.tenant, subscription_id)
+
+    def seats_named(self, actor: Actor, username: object) -> int:
+        """How many seats of that name there are in the whole tenant."""
+        return self._gate.seats_named(
+            actor.tenant, holders.normalize(username, fold_case=self._fold_case).key
+        )
+
+    def holder_key(self, username: object) -> str:
+        """The key by which that name is compared."""
+        return holders.normalize(username, fold_case=self._fold_case).key
+
+    def sweep(self, actor: Actor) -> int:
+        """Clear lapsed holds away, all over the tenant. Takers do the same where they need room.
+
+        Returns:
+            how many.
+        """
+        swept = 0
+        while subscriptions := self._gate.lapsed(actor.tenant, limit=MAX_PAGE):
+            for subscription in subscriptions:
+                swept += self._gate.sweep(actor.tenant, subscription, self._lapse(actor))
+        return swept
+
+    def verify(self, actor: Actor, subscriptions: Sequence[str], *, repair: bool = False) -> Iterator[Drift]:
+        """Subscriptions whose counter and seat rows disagree; with ``repair`` the rows win, on record."""
+
+        def repaired(subscription: str, numbers: dict[str, object]) -> Draft:
+            return self._drafts.draft(
+                actor, "subscription.counter_repaired", "subscription", subscription, data=numbers
+            )
+
+        return self._gate.verify(actor.tenant, subscriptions, repaired if repair else None)
+
+    def _claim(
+        self,
+        actor: Actor,
+        where: Where,
+        username: object,
+        email: object,
+        lasts: dt.timedelta | None,
+        render: Render | None,
+    ) -> Decision[SeatFacts]:
+        holder = holders.normalize(username, fold_case=self._fold_case)
+        address = holders.normalize_email(email)
+        snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode)
+        found = _matching(snapshot.value, where)
+        decision = self._claimed(actor, found, holder, address, lasts, render)
+        if not decision.allowed and snapshot.age > 0:
+            fresh = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+            if fresh != found:
+                decision = self._claimed(actor, fresh, holder, address, lasts, render)
+        if not decision.allowed:
+            self._note(actor, decision)
+        return decision
+
+    def _claimed(
+        self,
+        actor: Actor,
+        found: tuple[Terms, ...],
+        holder: Holder,
+        email: str | None,
+        lasts: dt.timedelta | None,
+        render: Render | None,
+    ) -> Decision[SeatFacts]:
+        """Ask the subscriptions in their order; where the holder sits already comes first of all."""
+        candidates = list(found)
+        if len(found) > 1:
+            own = self._gate.seats_of(actor.tenant, [terms.subscription for terms in found], holder.key)
+            if own:
+                candidates = [_of(found, own[0].subscription)]
+        refusal: Decision[SeatFacts] | None = None
+        for terms in candidates:
+            decision = self._ask(actor, terms, holder, email, lasts, render)
+            if decision.allowed:
+                return decision
+            refusal = _graver(refusal, decision)
+        return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
+
+    def _ask(
+        self,
+        actor: Actor,
+        terms: Terms,
+        holder: Holder,
+        email: str | None,
+        lasts: dt.timedelta | None,
+        render: Render | None,
+    ) -> Decision[SeatFacts]:
+        now = self._clock()
+        lapses_at = None if lasts is None else now + lasts
+        claim = Claim(
+            tenant=actor.tenant,
+            subscription=terms.subscription,
+            seat=self._new_id(),
+            holder=holder,
+            email=email,
+            lapses_at=lapses_at,
+        )
+        entry = self._drafts.draft(
+            actor,
+            "seat.taken" if lapses_at is None else "seat.held",
+            "subscription",
+            terms.subscription,
+            subject=claim.seat,
+            data={} if lapses_at is None else {"lapses_at": lapses_at.isoformat()},
+            erasable={"holder": holder.name, **_email(email)},
+            person=person_digest(actor.tenant, holder.key),
+        )
+        seal = self._sealed(render, lambda outcome: rules.judge(_taken(outcome), terms, now))
+        outcome = self._gate.take(claim, entry, self._lapse(actor), seal)
+        self._saw(outcome, terms.subscription)
+        return rules.judge(outcome, terms, self._clock())
+
+    def _release(self, actor: Actor, terms: Terms, seat: Seat, render: Render | None) -> Decision[SeatFacts]:
+        kind = "seat.released" if seat.state is SeatState.ASSIGNED else "hold.released"
+        seal = self._sealed(render, lambda outcome: _freed(outcome, terms))
+        outcome = self._gate.release(actor.tenant, seat.id, self._entry(actor, kind, seat), seal)
+        if isinstance(outcome, NotHeld):
+            return self._not_held(actor, (terms,))
+        self._saw(outcome, terms.subscription)
+        return _freed(outcome, terms)
+
+    def _checked(self, found: tuple[Terms, ...], age: float) -> Decision[SeatFacts]:
+        refusal: Decision[SeatFacts] | None = None
+        for terms in found:
+            usage, usage_age = self._recent_usage(terms)
+            decision = rules.may_seat(terms, usage, self._clock())
+            facts = replace(decision.facts, age=max(age, usage_age))
+            decision = Decision(decision.allowed, decision.reason, facts)
+            if decision.allowed:
+                return decision
+            refusal = _graver(refusal, decision)
+        return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
+
+    def _recent_usage(self, terms: Terms) -> tuple[Usage, float]:
+        name = ("usage", terms.subscription)
+
+        def load() -> Usage:
+            return self._gate.usage(terms.tenant, terms.subscription)
+
+        snapshot = self._snapshots.get(name, load)
+        if snapshot.age > 0 and rules.is_near_limit(terms, snapshot.value):
+            usage = load()
+            self._snapshots.put(name, usage)
+            return usage, 0.0
+        return snapshot.value, snapshot.age
+
+    def _saw(self, outcome: Outcome, subscription: str) -> None:
+        match outcome:
+            case Taken(_, usage) | Released(_, usage):
+                self._snapshots.put(("usage", subscription), usage)
+            case _:
+                pass
+
+    def _seat_in(self, actor: Actor, where: Where, seat_id: str) -> tuple[Terms, Seat]:
+        """The seat and its terms.
+
+        Raises:
+            NotFound: no such seat in the project.
+            Denied: it was a hold of the tenant and has been cleared away after its end.
+        """
+        found = self._source.fresh_terms(actor.tenant, where.project, mode=where.mode)
+        seat = self._gate.seat(actor.tenant, seat_id)
+        if seat is None:
+            if self._has_expired(actor, seat_id):
+                raise Denied(Decision(False, Reason.HOLD_EXPIRED, SeatFacts(None, _NO_USAGE)))
+            raise NotFound("hold", seat_id)
+        for terms in found:
+            if terms.subscription == seat.subscription:
+                return terms, seat
+        raise NotFound("hold", seat_id)
+
+    def _entry(self, actor: Actor, kind: str, seat: Seat, *, data: dict[str, str] | None = None) -> Draft:
+        return self._drafts.draft(
+            actor,
+            kind,
+            "subscription",
+            seat.subscription,
+            subject=seat.id,
+            data=data,
+            erasable={"holder": seat.holder},
+            person=person_digest(actor.tenant, seat.holder_key),
+        )
+
+    def _lapse(self, actor: Actor) -> Callable[[Seat], Draft]:
+        return lambda seat: self._entry(actor, "hold.expired", seat)
+
+    def _not_held(self, actor: Actor, found: Sequence[Terms]) -> Decision[SeatFacts]:
+        if not found:
+            return Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
+        usage = self._gate.usage(actor.tenant, found[0].subscription)
+        return Decision(True, Reason.NOT_HELD, SeatFacts(found[0], usage))
+
+    def _note(self, actor: Actor, decision: Decision[SeatFacts]) -> None:
+        if decision.facts.terms is not None:
+            self._refused(actor, decision.facts.terms.subscription, decision.reason.value)
+
+    def _sealed(self, render: Render | None, judged: Callable[[Outcome], Decision[SeatFacts]]) -> Seal | None:
+        """How the gate makes the reply to keep: the verdict is known inside its atomic act."""
+        return None if render is None else lambda outcome: render(judged(outcome))
+
+
+def _matching(found: tuple[Terms, ...], where: Where) -> tuple[Terms, ...]:
+    return found if where.type is None else tuple(terms for terms in found if terms.type == where.type)
+
+
+def _of(found: Sequence[Terms], subscription: str) -> Terms:
+    for terms in found:
+        if terms.subscription == subscription:
+            return terms
+    raise NotFound("seat", subscription)
+
+
+def _graver(one: Decision[SeatFacts] | None, other: Decision[SeatFacts]) -> Decision[SeatFacts]:
+    """Of two refusals the one to tell: a full subscription says more than a closed one."""
+    if one is None or (other.reason is Reason.LIMIT_REACHED and one.reason is not Reason.LIMIT_REACHED):
+        return other
+    return one
+
+
+def _taken(outcome: Outcome) -> Taken | AlreadyHeld:
+    if isinstance(outcome, Taken | AlreadyHeld):
+        return outcome
+    raise TypeError(f"a gate must not seal {outcome!r}")
+
+
+def _confirmed(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
+    match outcome:
+        case Taken(seat, usage):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case AlreadyHeld(seat, usage):
+            return Decision(True, Reason.ALREADY_HELD, SeatFacts(terms, usage, seat))
+        case Lapsed(seat):
+            return Decision(False, Reason.HOLD_EXPIRED, SeatFacts(terms, _NO_USAGE, seat))
+        case _:
+            raise TypeError(f"a gate must not answer a confirm with {outcome!r}")
+
+
+def _freed(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
+    match outcome:
+        case Released(seat, usage):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case _:
+            raise TypeError(f"a gate must not answer a release with {outcome!r}")
+
+
+def _moved(outcome: Outcome, terms: Terms, usage: Usage) -> Decision[SeatFacts]:
+    match outcome:
+        case Transferred(seat):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case AlreadyHeld(seat, now):
+            return Decision(False, Reason.HOLDER_SEATED, SeatFacts(terms, now, seat))
+        case _:
+            return Decision(False, Reason.NOT_HELD, SeatFacts(terms, usage))
+
+
+def _email(email: str | None) -> dict[str, str]:
+    return {} if email is None else {"email": email}
