@@ -1,0 +1,242 @@
+"""Units of work over the rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Generic, TypeVar, cast
+
+from seatguard.catalog.model import Plan, PlanVersion
+from seatguard.clients.model import Client
+from seatguard.errors import Conflict, NotFound
+from seatguard.idempotency.model import Reply
+from seatguard.ids import floor
+from seatguard.journal.model import Checkpoint, Draft, Entry, Head
+from seatguard.journal.ports import Search
+from seatguard.journal.rules import GENESIS
+from seatguard.projects.model import Domain, Project, ProjectKey
+from seatguard.records import Page, Record
+from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
+from seatguard.subscriptions.model import Subscription
+from seatguard.tenants.model import Tenant
+
+R = TypeVar("R", bound=Record)
+
+
+class _Records(Generic[R]):
+    """The records of one kind that a unit may see."""
+
+    def __init__(self, rows: MemoryRows, kind: str, tenant: str | None) -> None:
+        self._rows = rows
+        self._kind = kind
+        self._tenant = tenant
+        self._all = cast(dict[str, R], rows.records[kind])
+
+    def get(self, identifier: str) -> R:
+        record = self._all.get(identifier)
+        if record is None or not self._mine(record):
+            raise NotFound(self._kind.removesuffix("s").replace("_", " "), identifier)
+        return record
+
+    lock = get  # the unit holds the one lock already
+
+    def find(self, **criteria: Any) -> R | None:
+        page = self.list(limit=1, **criteria)
+        return page.items[0] if page.items else None
+
+    def add(self, record: R) -> None:
+        if record.id in self._all:
+            raise Conflict("already_exists", f"{self._kind}: the id {record.id} is taken")
+        for fields in self._unique_keys(record):
+            if fields in self._rows.unique:
+                raise Conflict("already_exists", f"{self._kind}: {fields[1:]} is taken")
+            self._rows.set(self._rows.unique, fields, record.id)
+        self._rows.set(self._all, record.id, record)
+
+    def replace(self, record: R) -> None:
+        stored = self.get(record.id)
+        if stored.version != record.version - 1:
+            raise Conflict(
+                "version_conflict",
+                f"the record is at version {stored.version}, not {record.version - 1}: read it again",
+                stored=stored.version,
+            )
+        self._rows.set(self._all, record.id, record)
+
+    def remove(self, identifier: str) -> None:
+        record = self._all.get(identifier)
+        if record is not None and self._mine(record):
+            for fields in self._unique_keys(record):
+                self._rows.discard(self._rows.unique, fields)
+            self._rows.discard(self._all, identifier)
+
+    def list(
+        self, *, limit: int = 50, after: str | None = None, newest_first: bool = False, **criteria: Any
+    ) -> Page[R]:
+        found = sorted(
+            (
+                record
+                for record in self._all.values()
+                if self._mine(record)
+                and all(getattr(record, name) == value for name, value in criteria.items())
+                and (after is None or (record.id < after if newest_first else record.id > after))
+            ),
+            key=lambda record: record.id,
+            reverse=newest_first,
+        )
+        items = tuple(found[:limit])
+        return Page(items, items[-1].id if len(found) > limit else None)
+
+    def _mine(self, record: R) -> bool:
+        return self._tenant is None or record.tenant == self._tenant
+
+    def _unique_keys(self, record: R) -> Iterator[tuple[Any, ...]]:
+        for names in UNIQUE[self._kind]:
+            values = tuple(getattr(record, name) for name in names)
+            if None not in values:
+                yield (f"{self._kind}.{names}", *values)
+
+
+class _Journal:
+    """The entries that a unit may see."""
+
+    def __init__(self, rows: MemoryRows, tenant: str | None) -> None:
+        self._rows = rows
+        self._tenant = tenant
+
+    def append(self, draft: Draft) -> Entry:
+        return self._rows.append(draft)
+
+    def search(self, search: Search, *, limit: int, after: str | None, newest_first: bool) -> Page[Entry]:
+        found = sorted(
+            (
+                entry
+                for entry in self._mine()
+                if _matches(entry, search)
+                and (after is None or (entry.id < after if newest_first else entry.id > after))
+            ),
+            key=lambda entry: entry.id,
+            reverse=newest_first,
+        )
+        items = tuple(found[:limit])
+        return Page(items, items[-1].id if len(found) > limit else None)
+
+    def stream(self, stream: str, *, after_seq: int, limit: int) -> list[Entry]:
+        entries = (self._rows.entries[entry] for entry in self._rows.streams.get(stream, ())[after_seq:])
+        return [entry for entry in entries if self._visible(entry)][:limit]
+
+    def heads(self, aggregate: str, *, limit: int, after: str | None) -> Page[Head]:
+        owners = sorted(
+            record.id
+            for record in self._rows.records[OWNERS[aggregate]].values()
+            if (self._tenant is None or record.tenant == self._tenant) and record.id > (after or "")
+        )
+        items = tuple(
+            self._rows.heads.get(owner) or Head(aggregate, owner, 0, GENESIS) for owner in owners[:limit]
+        )
+        return Page(items, items[-1].stream if len(owners) > limit else None)
+
+    def moved_since(self, instant: dt.datetime) -> list[Head]:
+        first = floor(instant)
+        streams = {entry.stream for entry in self._mine() if entry.id >= first}
+        return [self._rows.heads[stream] for stream in sorted(streams)]
+
+    def erase(self, person: str) -> dict[str, tuple[str, int]]:
+        erased: defaultdict[str, int] = defaultdict(int)
+        aggregates: dict[str, str] = {}
+        for entry in list(self._mine()):
+            if entry.person == person:
+                erased[entry.stream] += 1
+                aggregates[entry.stream] = entry.aggregate
+                bare = replace(entry, erasable=None, person=None, salt=b"")
+                self._rows.set(self._rows.entries, entry.id, bare)
+        return {stream: (aggregates[stream], count) for stream, count in erased.items()}
+
+    def _mine(self) -> Iterator[Entry]:
+        return (entry for entry in self._rows.entries.values() if self._visible(entry))
+
+    def _visible(self, entry: Entry) -> bool:
+        return self._tenant is None or entry.tenant == self._tenant
+
+
+def _matches(entry: Entry, search: Search) -> bool:
+    if search.kind is not None:
+        fits = entry.kind.startswith(search.kind) if search.kind.endswith(".") else entry.kind == search.kind
+        if not fits:
+            return False
+    exact = ("aggregate", "stream", "subject", "actor", "request_id", "person")
+    return (
+        all(getattr(search, name) in (None, getattr(entry, name)) for name in exact)
+        and (search.since is None or entry.at >= search.since)
+        and (search.until is None or entry.at < search.until)
+    )
+
+
+class MemoryWork:
+    """A unit of work; see ``seatguard.storage.ports.Work``."""
+
+    def __init__(self, rows: MemoryRows, tenant: str | None) -> None:
+        self._rows = rows
+        self.tenants: _Records[Tenant] = _Records(rows, "tenants", tenant)
+        self.clients: _Records[Client] = _Records(rows, "clients", tenant)
+        self.projects: _Records[Project] = _Records(rows, "projects", tenant)
+        self.domains: _Records[Domain] = _Records(rows, "domains", tenant)
+        self.project_keys: _Records[ProjectKey] = _Records(rows, "project_keys", tenant)
+        self.plans: _Records[Plan] = _Records(rows, "plans", tenant)
+        self.plan_versions: _Records[PlanVersion] = _Records(rows, "plan_versions", tenant)
+        self.subscriptions: _Records[Subscription] = _Records(rows, "subscriptions", tenant)
+        self.replies: _Records[Reply] = _Records(rows, "replies", tenant)
+        self.checkpoints: _Records[Checkpoint] = _Records(rows, "checkpoints", tenant)
+        self.journal = _Journal(rows, tenant)
+
+    def next_number(self) -> int:
+        """See ``Work.next_number``."""
+        self._rows.last_service += 1
+        return self._rows.last_service
+
+    def seats_live(self, subscription: str) -> int:
+        """See ``Work.seats_live``."""
+        return self._rows.counters[subscription].live
+
+    def commit(self) -> None:
+        """See ``Work.commit``."""
+        self._rows.keep()
+
+
+class MemoryLedger:
+    """A ledger in memory; see ``seatguard.storage.ports.Ledger``."""
+
+    def __init__(self, rows: MemoryRows) -> None:
+        self._rows = rows
+
+    @contextmanager
+    def begin(self, tenant: str) -> Iterator[MemoryWork]:
+        """See ``Ledger.begin``."""
+        with self._rows.unit():
+            yield MemoryWork(self._rows, tenant)
+            self._rows.undo()  # what was not committed
+
+    @contextmanager
+    def read(self, tenant: str) -> Iterator[MemoryWork]:
+        """See ``Ledger.read``."""
+        with self._rows.lock:
+            yield MemoryWork(self._rows, tenant)
+
+    @contextmanager
+    def read_all(self) -> Iterator[MemoryWork]:
+        """See ``Ledger.read_all``."""
+        with self._rows.lock:
+            yield MemoryWork(self._rows, None)
+
+    def ready(self) -> None:
+        """Memory always answers."""
+
+    def durability(self) -> str:
+        """See ``Ledger.durability``."""
+        return "none: seats end with this process"
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,103 @@
+"""The ledger as a whole. Slices see narrow views of it; a backend implements this."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from seatguard.catalog.model import Plan, PlanVersion
+from seatguard.clients.model import Client
+from seatguard.idempotency.model import Reply
+from seatguard.journal.model import Checkpoint
+from seatguard.journal.ports import Journal
+from seatguard.projects.model import Domain, Project, ProjectKey
+from seatguard.records import Repository
+from seatguard.subscriptions.model import Subscription
+from seatguard.tenants.model import Tenant
+
+
+class Work(Protocol):
+    """A unit of work: everything in it happens, or nothing."""
+
+    @property
+    def tenants(self) -> Repository[Tenant]:
+        """Tenants; the slug is unique."""
+
+    @property
+    def clients(self) -> Repository[Client]:
+        """Clients; (tenant, external_id) is unique."""
+
+    @property
+    def projects(self) -> Repository[Project]:
+        """Projects; (client, name) is unique."""
+
+    @property
+    def domains(self) -> Repository[Domain]:
+        """Domains; (project, name) is unique."""
+
+    @property
+    def project_keys(self) -> Repository[ProjectKey]:
+        """Project keys; the digest is unique."""
+
+    @property
+    def plans(self) -> Repository[Plan]:
+        """Plans; (tenant, slug) is unique."""
+
+    @property
+    def plan_versions(self) -> Repository[PlanVersion]:
+        """Plan versions; (plan, number) is unique."""
+
+    @property
+    def subscriptions(self) -> Repository[Subscription]:
+        """Subscriptions; the number is unique. The gate's own numbers are no part of the record."""
+
+    @property
+    def replies(self) -> Repository[Reply]:
+        """Replies; (tenant, route, key) is unique."""
+
+    @property
+    def checkpoints(self) -> Repository[Checkpoint]:
+        """Checkpoints; (tenant, number) is unique."""
+
+    @property
+    def journal(self) -> Journal:
+        """Entries."""
+
+    def next_number(self) -> int:
+        """A subscription number that was never given before."""
+
+    def seats_live(self, subscription: str) -> int:
+        """The counter of a subscription; exact while this unit has it locked."""
+
+    def commit(self) -> None:
+        """Make everything this unit wrote final."""
+
+
+class Ledger(Protocol):
+    """What was agreed and what happened.
+
+    Raises (every unit):
+        StorageUnavailable: the store did not answer in time.
+    """
+
+    def begin(self, tenant: str) -> AbstractContextManager[Work]:
+        """A unit that reads and writes one tenant's records; left without commit, it changed nothing."""
+
+    def read(self, tenant: str) -> AbstractContextManager[Work]:
+        """A unit that only reads one tenant's records."""
+
+    def read_all(self) -> AbstractContextManager[Work]:
+        """A unit that reads the records of every tenant: to find out whose a key is."""
+
+    def ready(self) -> None:
+        """Ask the store something small.
+
+        Raises:
+            StorageUnavailable: it did not answer in time, or its schema is not the one expected.
+        """
+
+    def durability(self) -> str:
+        """What an answered take survives, in one sentence."""
+
+    def close(self) -> None:
+        """Let go of connections. The ledger may be used again afterwards."""

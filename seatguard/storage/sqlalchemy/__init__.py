@@ -1,0 +1,22 @@
+"""Ledger and gate on a SQL database: SQLite, PostgreSQL, MariaDB."""
+
+from __future__ import annotations
+
+from seatguard.clock import Clock
+from seatguard.storage import Store
+from seatguard.storage.sqlalchemy.database import Database
+from seatguard.storage.sqlalchemy.gate import SqlGate
+from seatguard.storage.sqlalchemy.ledger import SqlLedger
+from seatguard.storage.sqlalchemy.tables import metadata
+
+__all__ = ["Database", "SqlGate", "SqlLedger", "metadata", "open_sql_store"]
+
+
+def open_sql_store(url: str, *, clock: Clock) -> Store:
+    """The ledger and gate on the database behind a SQLAlchemy URL.
+
+    A new SQLite file gets its tables; a server's database wants ``seatguard db upgrade`` once.
+    """
+    database = Database(url)
+    database.prepare()
+    return Store(SqlLedger(database), SqlGate(database, clock))

@@ -1,0 +1,269 @@
+"""One database: connections with deadlines, whole units retried, foreign errors made ours."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, create_engine, event, insert, inspect, select
+from sqlalchemy.engine import URL, Dialect, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from seatguard.errors import Misconfigured, SeatguardError, StorageUnavailable
+from seatguard.storage.sqlalchemy.faults import Fault, fault_of
+from seatguard.storage.sqlalchemy.tables import SCHEMA_HEAD, metadata, number, schema_version
+
+PATIENCE = 2.5
+"""Seconds one unit may take, waiting and retrying included; a caller answers within three."""
+
+T = TypeVar("T")
+
+_DRIVERS = {
+    "postgresql": ("postgresql+psycopg", "psycopg", "postgres"),
+    "mysql": ("mysql+pymysql", "pymysql", "mysql"),
+    "mariadb": ("mariadb+pymysql", "pymysql", "mysql"),
+}
+
+
+class Database:
+    """A pool of connections to one database, safe to carry over a fork.
+
+    Args:
+        url: a SQLAlchemy URL; without a driver the one that Seatguard's extras install.
+
+    Raises:
+        Misconfigured: the URL cannot be read, or its driver is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _complete(url)
+        self.engine = _engine(self.url)
+        self._writing = threading.Lock()
+        _open_databases.add(self)
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which SQL the database speaks."""
+        return self.engine.dialect
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file of SQLite's."""
+        return self.dialect.name == "sqlite"
+
+    def prepare(self) -> None:
+        """Give a new SQLite file its tables and bring an older one up to date.
+
+        A server's database is left alone: its schema changes when an operator says so.
+        """
+        if not self.is_sqlite:
+            return
+        with self.connection(write=True) as connection:
+            current = self.schema_version(connection)
+            if current is None:
+                metadata.create_all(connection)
+                connection.execute(insert(number).values(name="service", value=0))
+                schema_version.create(connection)
+                connection.execute(insert(schema_version).values(version_num=SCHEMA_HEAD))
+            connection.commit()
+        if current not in (None, SCHEMA_HEAD):
+            from seatguard.storage.sqlalchemy.migrate import upgrade
+
+            upgrade(self)
+
+    def check_schema(self) -> None:
+        """Ask whether the schema is the one this version works with.
+
+        Raises:
+            Misconfigured: it is missing, older or newer; the message tells the cure.
+        """
+        with self.connection(write=False) as connection:
+            current = self.schema_version(connection)
+        if current != SCHEMA_HEAD:
+            raise Misconfigured(
+                f"the database's schema is at {current or 'nothing'}, this version works with {SCHEMA_HEAD}: "
+                "run `seatguard db upgrade`"
+            )
+
+    @staticmethod
+    def schema_version(connection: Connection) -> str | None:
+        """The migration the schema is at, ``None`` without our tables."""
+        if not inspect(connection).has_table(schema_version.name):
+            return None
+        return connection.execute(select(schema_version.c.version_num)).scalar()
+
+    @contextmanager
+    def connection(self, *, write: bool) -> Iterator[Connection]:
+        """A connection in a transaction; left without ``commit()``, it changed nothing.
+
+        Not retried: for units that the caller drives step by step.
+        """
+        try:
+            with self._serialized(write), self._alive(write) as connection:
+                yield connection
+                connection.rollback()
+        except (DBAPIError, PoolTimeout) as error:
+            raise self._translated(error) from error
+
+    def run(self, act: Callable[[Connection], T], *, write: bool = True) -> T:
+        """Run a whole unit and commit it; again from its start when a race or a restart undid it.
+
+        Raises:
+            StorageUnavailable: it could not be done within ``PATIENCE`` seconds.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self._serialized(write), self._begun(write) as connection:
+                    result = act(connection)
+                    connection.commit()
+                    return result
+            except (DBAPIError, PoolTimeout) as error:
+                if fault_of(error) is not Fault.PASSING or time.monotonic() > deadline:
+                    raise self._translated(error) from error
+            time.sleep(random.uniform(0.0005, 0.005))
+
+    def close(self) -> None:
+        """Let go of all connections; the next unit opens new ones."""
+        self.engine.dispose()
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections to the parent; two processes on one would mix answers."""
+        self._writing = threading.Lock()
+        self.engine.dispose(close=False)
+
+    @contextmanager
+    def _alive(self, write: bool) -> Iterator[Connection]:
+        """A begun connection that has just answered; a pooled one may have died since its last use."""
+        try:
+            begun = self._begun(write)
+            connection = begun.__enter__()
+            connection.exec_driver_sql("SELECT 1")
+        except DBAPIError as error:
+            if fault_of(error) is not Fault.PASSING:
+                raise
+            begun = self._begun(write)
+            connection = begun.__enter__()
+        try:
+            yield connection
+        finally:
+            begun.__exit__(None, None, None)
+
+    @contextmanager
+    def _begun(self, write: bool) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(seatguard_write=write)
+            connection.begin()
+            yield connection
+
+    @contextmanager
+    def _serialized(self, write: bool) -> Iterator[None]:
+        """SQLite has one writer: this process's threads queue here, in order, not in its busy loop."""
+        if not (write and self.is_sqlite):
+            yield
+            return
+        if not self._writing.acquire(timeout=PATIENCE):
+            raise StorageUnavailable("the SQLite file is busy: too many writers wait for it")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    def _translated(self, error: DBAPIError | PoolTimeout) -> SeatguardError:
+        match fault_of(error):
+            case Fault.NO_SCHEMA:
+                return Misconfigured("the database has no Seatguard tables: run `seatguard db upgrade` on it")
+            case _:
+                kind = type(error.orig).__name__ if isinstance(error, DBAPIError) else "no free connection"
+                return StorageUnavailable(f"the {self.dialect.name} database did not answer ({kind})")
+
+
+_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for database in list(_open_databases):
+        database.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _complete(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Misconfigured(
+            "SEATGUARD_STORAGE_URI is no database URL: write it like sqlite:///seats.db or "
+            "postgresql://user:password@host/database"
+        ) from error
+    if parsed.drivername in _DRIVERS:
+        parsed = parsed.set(drivername=_DRIVERS[parsed.drivername][0])
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise Misconfigured("a SQLite database in memory is per connection: use memory: or name a file")
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    backend = url.get_backend_name()
+    options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": 2, "pool_use_lifo": True}
+    options |= {"pool_size": 8, "max_overflow": 16}
+    if backend == "postgresql":
+        options |= {"isolation_level": "READ COMMITTED", "connect_args": _postgres_arguments(url)}
+    elif backend in ("mysql", "mariadb"):
+        options |= {"isolation_level": "READ COMMITTED", "connect_args": _MARIADB_ARGUMENTS}
+    elif backend != "sqlite":
+        raise Misconfigured(f"Seatguard has no storage on {backend!r}: use sqlite, postgresql or mariadb")
+    try:
+        engine = create_engine(url, **options)
+    except (ImportError, NoSuchModuleError) as error:
+        _, module, extra = _DRIVERS.get(backend, ("", str(error), "all"))
+        raise Misconfigured(
+            f"storage on {backend} needs {module}: run pip install 'seatguard[{extra}]'"
+        ) from error
+    if backend == "sqlite":
+        event.listen(engine, "connect", _sqlite_connected)
+        event.listen(engine, "begin", _sqlite_begins)
+    elif backend == "postgresql" and engine.dialect.driver == "psycopg":
+        from seatguard.storage.sqlalchemy.patience import connect_with_patience
+
+        event.listen(engine, "do_connect", connect_with_patience)
+    return engine
+
+
+def _postgres_arguments(url: URL) -> dict[str, Any]:
+    limits = "-c statement_timeout=2000 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=60000"
+    given = url.query.get("options", "")
+    return {"connect_timeout": 2, "options": f"{given} {limits}".strip()}
+
+
+_MARIADB_ARGUMENTS: dict[str, Any] = {
+    "charset": "utf8mb4",
+    "connect_timeout": 2,
+    "read_timeout": 3,
+    "write_timeout": 3,
+    "init_command": "SET SESSION innodb_lock_wait_timeout=2, max_statement_time=2.5, "
+    "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+}
+
+
+def _sqlite_connected(connection: Any, _record: object) -> None:
+    """The driver's own transactions begin deferred and late; ours begin where we say."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={int(PATIENCE * 1000)}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _sqlite_begins(connection: Connection) -> None:
+    """A write takes the file's lock at once: a later upgrade of a read would ignore the busy timeout."""
+    write = connection.get_execution_options().get("seatguard_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

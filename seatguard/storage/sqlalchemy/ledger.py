@@ -1,0 +1,319 @@
+"""Units of work in a database transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import Connection, Select, Table, delete, func, insert, select, update
+from sqlalchemy.engine import Row
+from sqlalchemy.exc import DBAPIError
+
+from seatguard.catalog.model import Plan, PlanVersion
+from seatguard.clients.model import Client
+from seatguard.errors import Conflict, NotFound
+from seatguard.idempotency.model import Reply
+from seatguard.ids import floor, is_uuid
+from seatguard.journal.model import Checkpoint, Draft, Entry, Head
+from seatguard.journal.ports import Search
+from seatguard.journal.rules import next_link, placed
+from seatguard.projects.model import Domain, Project, ProjectKey
+from seatguard.records import Page, Record
+from seatguard.storage.sqlalchemy import tables
+from seatguard.storage.sqlalchemy.database import Database
+from seatguard.storage.sqlalchemy.faults import Fault, fault_of
+from seatguard.subscriptions.model import Subscription
+from seatguard.tenants.model import Tenant
+
+R = TypeVar("R", bound=Record)
+
+OWNERS = {
+    "tenant": tables.tenant,
+    "client": tables.client,
+    "project": tables.project,
+    "plan": tables.plan,
+    "subscription": tables.subscription,
+}
+"""Which table's rows end which streams."""
+
+
+class _Records(Generic[R]):
+    """The records of one kind that a unit may see; see ``seatguard.records.Repository``."""
+
+    def __init__(self, connection: Connection, table: Table, record: type[R], tenant: str | None) -> None:
+        self._connection = connection
+        self._table = table
+        self._record = record
+        self._tenant = tenant
+        self._fields = [field.name for field in dataclasses.fields(cast(Any, record))]
+        self._columns = [table.c[name] for name in self._fields]
+
+    def get(self, identifier: str) -> R:
+        return self._one(identifier, self._select())
+
+    def lock(self, identifier: str) -> R:
+        return self._one(identifier, self._select().with_for_update())
+
+    def find(self, **criteria: Any) -> R | None:
+        page = self.list(limit=1, **criteria)
+        return page.items[0] if page.items else None
+
+    def add(self, record: R) -> None:
+        values = {name: getattr(record, name) for name in self._fields}
+        try:
+            self._connection.execute(insert(self._table).values(values))
+        except DBAPIError as error:
+            if fault_of(error) is Fault.DUPLICATE:
+                raise Conflict("already_exists", f"a {self._kind()} like this is there already") from error
+            raise
+
+    def replace(self, record: R) -> None:
+        values = {name: getattr(record, name) for name in self._fields if name not in ("id", "tenant")}
+        done = self._connection.execute(
+            update(self._table)
+            .where(self._table.c.id == record.id, self._table.c.tenant == record.tenant)
+            .where(self._table.c.version == record.version - 1)
+            .values(values)
+        )
+        if done.rowcount != 1:
+            stored = self.get(record.id)
+            raise Conflict(
+                "version_conflict",
+                f"the record is at version {stored.version}, not {record.version - 1}: read it again",
+                stored=stored.version,
+            )
+
+    def remove(self, identifier: str) -> None:
+        statement = delete(self._table).where(self._table.c.id == identifier)
+        if self._tenant is not None:
+            statement = statement.where(self._table.c.tenant == self._tenant)
+        self._connection.execute(statement)
+
+    def list(
+        self, *, limit: int = 50, after: str | None = None, newest_first: bool = False, **criteria: Any
+    ) -> Page[R]:
+        identifier = self._table.c.id
+        query = self._select().order_by(identifier.desc() if newest_first else identifier).limit(limit + 1)
+        for name, value in criteria.items():
+            query = query.where(self._table.c[name] == value)
+        if after is not None:
+            query = query.where(identifier < after if newest_first else identifier > after)
+        rows = self._connection.execute(query).all()
+        items = tuple(self._made(row) for row in rows[:limit])
+        return Page(items, items[-1].id if len(rows) > limit else None)
+
+    def _select(self) -> Select[Any]:
+        query = select(*self._columns)
+        return query if self._tenant is None else query.where(self._table.c.tenant == self._tenant)
+
+    def _one(self, identifier: str, query: Select[Any]) -> R:
+        row = None
+        if is_uuid(identifier):
+            row = self._connection.execute(query.where(self._table.c.id == identifier)).first()
+        if row is None:
+            raise NotFound(self._kind(), identifier)
+        return self._made(row)
+
+    def _made(self, row: Row[Any]) -> R:
+        return self._record(**dict(zip(self._fields, row, strict=True)))
+
+    def _kind(self) -> str:
+        return self._table.name.removeprefix("seatguard_").replace("_", " ")
+
+
+_ENTRY_FIELDS = [field.name for field in dataclasses.fields(Entry)]
+_ENTRY_COLUMNS = [tables.entry.c[name] for name in _ENTRY_FIELDS]
+
+
+def insert_entry(connection: Connection, entry: Entry) -> None:
+    """Write one entry."""
+    values = {name: getattr(entry, name) for name in _ENTRY_FIELDS}
+    connection.execute(insert(tables.entry).values(values))
+
+
+class _Journal:
+    """The entries that a unit may see; see ``seatguard.journal.ports.Journal``."""
+
+    def __init__(self, connection: Connection, tenant: str | None) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    def append(self, draft: Draft) -> Entry:
+        owner = OWNERS[draft.aggregate]
+        end = self._connection.execute(
+            select(owner.c.seq, owner.c.head)
+            .where(owner.c.id == draft.stream, owner.c.tenant == draft.tenant)
+            .with_for_update()
+        ).first()
+        if end is None:
+            raise NotFound(draft.aggregate, draft.stream)
+        link = next_link(end.head, draft.digest())
+        entry = placed(draft, seq=end.seq + 1, link=link)
+        insert_entry(self._connection, entry)
+        self._connection.execute(
+            update(owner).where(owner.c.id == draft.stream).values(seq=entry.seq, head=link)
+        )
+        return entry
+
+    def search(self, search: Search, *, limit: int, after: str | None, newest_first: bool) -> Page[Entry]:
+        table = tables.entry
+        query = self._mine().order_by(table.c.id.desc() if newest_first else table.c.id).limit(limit + 1)
+        for name in ("aggregate", "stream", "subject", "actor", "request_id", "person"):
+            value = getattr(search, name)
+            if value is not None:
+                if name in ("stream", "subject") and not is_uuid(value):
+                    return Page(())
+                query = query.where(table.c[name] == value)
+        if search.kind is not None:
+            if search.kind.endswith("."):
+                query = query.where(table.c.kind.startswith(search.kind, autoescape=True))
+            else:
+                query = query.where(table.c.kind == search.kind)
+        if search.since is not None:
+            query = query.where(table.c.id >= floor(search.since), table.c.at >= search.since)
+        if search.until is not None:
+            query = query.where(table.c.at < search.until)
+        if after is not None:
+            query = query.where(table.c.id < after if newest_first else table.c.id > after)
+        entries = self._entries(query)
+        items = tuple(entries[:limit])
+        return Page(items, items[-1].id if len(entries) > limit else None)
+
+    def stream(self, stream: str, *, after_seq: int, limit: int) -> list[Entry]:
+        table = tables.entry
+        query = self._mine().where(table.c.stream == stream, table.c.seq > after_seq)
+        return self._entries(query.order_by(table.c.seq).limit(limit))
+
+    def heads(self, aggregate: str, *, limit: int, after: str | None) -> Page[Head]:
+        owner = OWNERS[aggregate]
+        query = select(owner.c.id, owner.c.seq, owner.c.head).order_by(owner.c.id).limit(limit + 1)
+        if self._tenant is not None:
+            query = query.where(owner.c.tenant == self._tenant)
+        if after is not None:
+            query = query.where(owner.c.id > after)
+        rows = self._connection.execute(query).all()
+        items = tuple(Head(aggregate, row.id, row.seq, bytes(row.head)) for row in rows[:limit])
+        return Page(items, items[-1].stream if len(rows) > limit else None)
+
+    def moved_since(self, instant: dt.datetime) -> list[Head]:
+        table = tables.entry
+        query = select(table.c.aggregate, table.c.stream).distinct().where(table.c.id >= floor(instant))
+        if self._tenant is not None:
+            query = query.where(table.c.tenant == self._tenant)
+        heads = []
+        for aggregate, stream in self._connection.execute(query.order_by(table.c.stream)).all():
+            owner = OWNERS[aggregate]
+            end = self._connection.execute(
+                select(owner.c.seq, owner.c.head).where(owner.c.id == stream)
+            ).first()
+            if end is not None:
+                heads.append(Head(aggregate, stream, end.seq, bytes(end.head)))
+        return heads
+
+    def erase(self, person: str) -> dict[str, tuple[str, int]]:
+        table = tables.entry
+        his = (table.c.person == person, table.c.tenant == self._tenant)
+        counted = self._connection.execute(
+            select(table.c.stream, table.c.aggregate, func.count())
+            .where(*his)
+            .group_by(table.c.stream, table.c.aggregate)
+        ).all()
+        self._connection.execute(update(table).where(*his).values(erasable=None, person=None, salt=b""))
+        return {stream: (aggregate, count) for stream, aggregate, count in counted}
+
+    def _mine(self) -> Select[Any]:
+        query = select(*_ENTRY_COLUMNS)
+        return query if self._tenant is None else query.where(tables.entry.c.tenant == self._tenant)
+
+    def _entries(self, query: Select[Any]) -> list[Entry]:
+        rows = self._connection.execute(query).all()
+        return [Entry(**dict(zip(_ENTRY_FIELDS, row, strict=True))) for row in rows]
+
+
+class SqlWork:
+    """A unit of work on one connection; see ``seatguard.storage.ports.Work``."""
+
+    def __init__(self, connection: Connection, tenant: str | None) -> None:
+        self._connection = connection
+
+        def records(table: Table, record: type[R]) -> _Records[R]:
+            return _Records(connection, table, record, tenant)
+
+        self.tenants = records(tables.tenant, Tenant)
+        self.clients = records(tables.client, Client)
+        self.projects = records(tables.project, Project)
+        self.domains = records(tables.domain, Domain)
+        self.project_keys = records(tables.project_key, ProjectKey)
+        self.plans = records(tables.plan, Plan)
+        self.plan_versions = records(tables.plan_version, PlanVersion)
+        self.subscriptions = records(tables.subscription, Subscription)
+        self.replies = records(tables.reply, Reply)
+        self.checkpoints = records(tables.checkpoint, Checkpoint)
+        self.journal = _Journal(connection, tenant)
+
+    def next_number(self) -> int:
+        """See ``Work.next_number``."""
+        table = tables.number
+        self._connection.execute(
+            update(table).where(table.c.name == "service").values(value=table.c.value + 1)
+        )
+        return int(
+            self._connection.execute(select(table.c.value).where(table.c.name == "service")).scalar_one()
+        )
+
+    def seats_live(self, subscription: str) -> int:
+        """See ``Work.seats_live``."""
+        table = tables.subscription
+        return int(
+            self._connection.execute(select(table.c.live).where(table.c.id == subscription)).scalar_one()
+        )
+
+    def commit(self) -> None:
+        """See ``Work.commit``."""
+        self._connection.commit()
+
+
+class SqlLedger:
+    """A ledger on a SQL database; see ``seatguard.storage.ports.Ledger``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def begin(self, tenant: str) -> Iterator[SqlWork]:
+        """See ``Ledger.begin``."""
+        with self._database.connection(write=True) as connection:
+            yield SqlWork(connection, tenant)
+
+    @contextmanager
+    def read(self, tenant: str) -> Iterator[SqlWork]:
+        """See ``Ledger.read``."""
+        with self._database.connection(write=False) as connection:
+            yield SqlWork(connection, tenant)
+
+    @contextmanager
+    def read_all(self) -> Iterator[SqlWork]:
+        """See ``Ledger.read_all``."""
+        with self._database.connection(write=False) as connection:
+            yield SqlWork(connection, None)
+
+    def ready(self) -> None:
+        """See ``Ledger.ready``."""
+        self._database.check_schema()
+
+    def durability(self) -> str:
+        """See ``Ledger.durability``."""
+        return {
+            "sqlite": "every answered take survives a power cut (WAL, synchronous=FULL)",
+            "postgresql": "every answered take survives a crash of the server (its synchronous_commit)",
+        }.get(
+            self._database.dialect.name,
+            "every answered take survives a crash of the server (innodb_flush_log_at_trx_commit=1)",
+        )
+
+    def close(self) -> None:
+        """See ``Ledger.close``."""
+        self._database.close()

@@ -1,0 +1,36 @@
+"""PostgreSQL connections that stop waiting.
+
+``statement_timeout`` is the server's own; it is of no use when the server or the network is gone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+WAIT = 2.5
+"""Seconds to wait for one answer."""
+
+
+class PatientConnection(psycopg.Connection[Any]):
+    """A connection that is closed when the server does not answer in time."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for an answer, at most ``WAIT`` seconds.
+
+        Raises:
+            psycopg.OperationalError: there was none; the connection is closed.
+        """
+        try:
+            return super().wait(gen, interval=interval, timeout=WAIT if timeout is None else timeout)
+        except errors._WaitTimeout as error:
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"no answer within {WAIT} seconds") from error
+
+
+def connect_with_patience(_dialect: object, _record: object, args: Any, options: Any) -> PatientConnection:
+    """How SQLAlchemy opens a connection (its ``do_connect`` event)."""
+    connection: PatientConnection = PatientConnection.connect(*args, **options)
+    return connection

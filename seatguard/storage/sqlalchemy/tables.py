@@ -1,0 +1,304 @@
+"""The tables. A record's fields are its table's columns, by name.
+
+``subscription`` also has the gate's own columns (``live``, ``held``) and every owner of a stream
+has the chain's end (``seq``, ``head``); no record shows them. No index and no foreign key names
+them: they change with every seat.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from seatguard.clients.model import ClientState
+from seatguard.idempotency.model import ReplyState
+from seatguard.journal.rules import GENESIS
+from seatguard.seats.model import SeatState
+from seatguard.storage.sqlalchemy.types import Instant, Json, OneOf, digest, ident, name
+from seatguard.subscriptions.model import SubscriptionState
+
+SCHEMA_HEAD = "0001"
+"""The newest migration; a test holds it to the migrations folder."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[str]:
+    return Column("id", ident(), primary_key=True)
+
+
+def _ref(column: str, table: str | None = None, *, nullable: bool = False) -> Column[str]:
+    """A column with another record's id; with a foreign key only where no seat is taken through it."""
+    if table is None:
+        return Column(column, ident(), nullable=nullable)
+    return Column(column, ident(), ForeignKey(f"seatguard_{table}.id"), nullable=nullable)
+
+
+def _version() -> Column[int]:
+    return Column("version", Integer, nullable=False)
+
+
+def _chain() -> tuple[Column[int], Column[bytes]]:
+    return (
+        Column("seq", BigInteger, nullable=False, default=0),
+        Column("head", digest(), nullable=False, default=GENESIS),
+    )
+
+
+tenant = Table(
+    "seatguard_tenant",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    Column("slug", name(64), nullable=False, unique=True),
+    Column("name", name(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    *_chain(),
+)
+
+client = Table(
+    "seatguard_client",
+    metadata,
+    _id(),
+    _ref("tenant", "tenant"),
+    Column("name", name(200), nullable=False),
+    Column("external_id", name(200), nullable=True),
+    Column("state", OneOf(ClientState), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    *_chain(),
+    UniqueConstraint("tenant", "external_id"),
+    Index(None, "tenant", "id"),
+)
+
+project = Table(
+    "seatguard_project",
+    metadata,
+    _id(),
+    _ref("tenant", "tenant"),
+    _ref("client", "client"),
+    Column("name", name(200), nullable=False),
+    Column("allow_dev_domains", Boolean, nullable=False),
+    Column("allow_wildcards", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    *_chain(),
+    UniqueConstraint("client", "name"),
+    Index(None, "tenant", "id"),
+)
+
+domain = Table(
+    "seatguard_domain",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("project", "project"),
+    Column("name", name(253), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("project", "name"),
+)
+
+project_key = Table(
+    "seatguard_project_key",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("project", "project"),
+    Column("mode", String(8), nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("last4", String(4), nullable=False),
+    Column("digest_version", Integer, nullable=False),
+    Column("digest", digest(), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=True),
+    Column("revoked_at", Instant, nullable=True),
+    _version(),
+    Index(None, "project", "id"),
+    Index(None, "tenant", "prefix"),
+)
+
+plan = Table(
+    "seatguard_plan",
+    metadata,
+    _id(),
+    _ref("tenant", "tenant"),
+    Column("slug", name(64), nullable=False),
+    Column("name", name(200), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("current_version", ident(), key="current", nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    *_chain(),
+    UniqueConstraint("tenant", "slug"),
+)
+
+plan_version = Table(
+    "seatguard_plan_version",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("plan", "plan"),
+    Column("number", Integer, nullable=False),
+    Column("seats", Integer, nullable=True),
+    Column("published_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("plan", "number"),
+)
+
+subscription = Table(
+    "seatguard_subscription",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    Column("number", BigInteger, nullable=False, unique=True),
+    _ref("client"),
+    _ref("project"),
+    Column("mode", String(8), nullable=False),
+    Column("type", name(200), nullable=False),
+    _ref("plan_version", nullable=True),
+    Column("own_limit", Integer, nullable=True),
+    Column("unlimited", Boolean, nullable=False),
+    Column("overage", String(16), nullable=False),
+    Column("starts_on", Date, nullable=True),
+    Column("expires_on", Date, nullable=True),
+    Column("timezone", String(64), nullable=False),
+    Column("grace_days", Integer, nullable=False),
+    Column("state", OneOf(SubscriptionState), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seat_limit", BigInteger, key="limit", nullable=True),
+    Column("cap", BigInteger, nullable=True),
+    Column("ceiling", BigInteger, nullable=True),
+    Column("is_open", Boolean, key="open", nullable=False),
+    Column("opens_at", Instant, nullable=True),
+    Column("closes_at", Instant, nullable=True),
+    _version(),
+    Column("live", BigInteger, nullable=False, default=0),
+    Column("held", BigInteger, nullable=False, default=0),
+    *_chain(),
+    CheckConstraint("live >= 0 AND held >= 0 AND held <= live", name="counts"),
+    CheckConstraint("ceiling IS NULL OR live <= ceiling", name="ceiling"),
+    Index(None, "project", "mode", "id"),
+    Index(None, "plan_version", "id"),
+    Index(None, "tenant", "id"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+seat = Table(
+    "seatguard_seat",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("id", ident(), nullable=False, unique=True),
+    _ref("tenant"),
+    _ref("subscription"),
+    Column("holder", name(150), nullable=False),
+    Column("holder_key", name(450), nullable=False),
+    Column("email", name(254), nullable=True),
+    Column("state", OneOf(SeatState), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("lapses_at", Instant, nullable=True),
+    UniqueConstraint("holder_key", "subscription"),
+    Index(None, "subscription", "number"),
+    Index(
+        None,
+        "lapses_at",
+        postgresql_where=text("lapses_at IS NOT NULL"),
+        sqlite_where=text("lapses_at IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+entry = Table(
+    "seatguard_entry",
+    metadata,
+    Column("stream", ident(), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", ident(), nullable=False),
+    _ref("tenant"),
+    Column("aggregate", String(16), nullable=False),
+    Column("happened_at", Instant, key="at", nullable=False),
+    Column("actor", name(200), nullable=False),
+    Column("kind", String(64), nullable=False),
+    _ref("subject"),
+    Column("request_id", name(128), nullable=True),
+    Column("data", Json, nullable=False),
+    Column("erasable", Json, nullable=True),
+    Column("erasable_digest", digest(), nullable=True),
+    Column("person", String(64), nullable=True, index=True),
+    Column("salt", LargeBinary(16), nullable=False),
+    Column("link", digest(), nullable=False),
+    UniqueConstraint("tenant", "id"),
+    Index(None, "subject", "seq"),
+)
+
+reply = Table(
+    "seatguard_reply",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    Column("route", name(100), nullable=False),
+    Column("idempotency_key", name(255), key="key", nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("state", OneOf(ReplyState), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "route", "key"),
+)
+
+checkpoint = Table(
+    "seatguard_checkpoint",
+    metadata,
+    _id(),
+    _ref("tenant", "tenant"),
+    Column("number", Integer, nullable=False),
+    Column("made_at", Instant, key="at", nullable=False),
+    Column("heads", Json, nullable=False),
+    Column("previous", digest(), nullable=False),
+    Column("signature", digest(), nullable=False),
+    Column("key_id", String(8), nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "number"),
+)
+
+number = Table(
+    "seatguard_number",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+schema_version = Table(
+    "seatguard_schema_version", MetaData(), Column("version_num", String(32), primary_key=True)
+)
+"""Alembic's own table, under a name of ours: the host has one of its own."""

@@ -1,0 +1,94 @@
+"""Column types that mean the same on SQLite, PostgreSQL and MariaDB."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, LargeBinary, String, Text
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from seatguard.clock import from_micros, to_micros
+from seatguard.journal.model import canonical
+
+_BIN = "utf8mb4_bin"
+"""MariaDB's default collation takes John, john and jöhn for one name; this one compares bytes."""
+
+
+def name(length: int) -> TypeEngine[str]:
+    """Text of a bounded length, compared byte by byte."""
+    return String(length).with_variant(
+        mysql.VARCHAR(length, charset="utf8mb4", collation=_BIN), "mysql", "mariadb"
+    )
+
+
+def ident() -> TypeEngine[str]:
+    """A UUID in its canonical text form."""
+    return (
+        String(36)
+        .with_variant(postgresql.UUID(as_uuid=False), "postgresql")
+        .with_variant(mysql.VARCHAR(36, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
+    )
+
+
+def digest() -> TypeEngine[bytes]:
+    """The 32 bytes of a SHA-256."""
+    return LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
+
+
+class Instant(TypeDecorator[dt.datetime]):
+    """An aware UTC instant, kept as whole microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> int | None:
+        """To the database."""
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        """From the database."""
+        return None if value is None else from_micros(value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as its canonical text, so that digests over it can be made again."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """MariaDB's TEXT ends at 64 KiB; a checkpoint over many streams is longer."""
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.LONGTEXT(charset="utf8mb4", collation=_BIN))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else canonical(dict(value)).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """From the database."""
+        return None if value is None else json.loads(value)
+
+
+class OneOf(TypeDecorator[StrEnum]):
+    """A member of an enumeration, kept as its text."""
+
+    impl = String(16)
+    cache_ok = True
+
+    def __init__(self, members: type[StrEnum]) -> None:
+        super().__init__()
+        self.members = members
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else value.value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
+        """From the database."""
+        return None if value is None else self.members(value)
