@@ -1,0 +1,202 @@
+"""The engine: one service a slice, and the few places where slices meet."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from seatguard.actors import Actor
+from seatguard.catalog.model import PlanVersion
+from seatguard.catalog.service import CatalogService
+from seatguard.clients.service import ClientService
+from seatguard.clock import Clock, system_clock
+from seatguard.decisions import Decision
+from seatguard.entitlements.service import EntitlementService
+from seatguard.idempotency.service import IdempotencyService
+from seatguard.ids import NewId, Uuid7
+from seatguard.journal.drafts import Drafts
+from seatguard.journal.ports import Search
+from seatguard.journal.refusals import RefusalTally
+from seatguard.journal.rules import may_erase
+from seatguard.journal.service import JournalService
+from seatguard.projects.service import ProjectService
+from seatguard.seats.model import Drift
+from seatguard.seats.service import SeatService, Where
+from seatguard.snapshots import Snapshots
+from seatguard.storage import Store, open_store
+from seatguard.subscriptions.service import SubscriptionService
+from seatguard.tenants.model import DEFAULT_SLUG
+from seatguard.tenants.service import TenantService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """How an engine behaves.
+
+    Attributes:
+        max_age: seconds that terms, access and far-from-the-limit counts may be old; ``0`` reads always.
+        fold_case: whether ``John`` and ``john`` are one holder.
+        pepper: secret for key digests, kept outside the database; needed for 16-digit keys.
+        journal_key: secret that signs checkpoints, kept outside the database.
+    """
+
+    max_age: float = 1.0
+    fold_case: bool = True
+    pepper: bytes | None = None
+    journal_key: bytes | None = None
+
+
+class Seatguard:
+    """The entitlement engine, without any web framework.
+
+    Args:
+        store: where agreements and seats are kept.
+        clock: tells the time; everything else is told it.
+        new_id: makes UUIDv7 ids.
+        entropy: random bytes for keys and salts.
+        monotonic: seconds that never step back, for the age of snapshots.
+
+    >>> engine = Seatguard.open("memory:")
+    >>> me = engine.actor("cli", "example")
+    >>> client = engine.clients.add(me, name="Acme")
+    >>> project = engine.projects.add(me, client.id, name="Shop", domains=("acme.example",))
+    >>> service = engine.subscriptions.add(me, project.id, limit=1)
+    >>> engine.seats.take(me, engine.where(project.id), "ada").reason.value
+    'allowed'
+    >>> engine.seats.take(me, engine.where(project.id), "bob").reason.value
+    'limit_reached'
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock = system_clock,
+        options: EngineOptions | None = None,
+        new_id: NewId | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        options = options or EngineOptions()
+        new_id = new_id or Uuid7(clock, entropy)
+        ledger, gate = store.ledger, store.gate
+        drafts = Drafts(clock, new_id, entropy)
+        snapshots = Snapshots(max_age=options.max_age, monotonic=monotonic)
+        refusals = RefusalTally(ledger, drafts, clock)
+        self._ledger = ledger
+        self._refusals = refusals
+        self._default_tenant: str | None = None
+        self.clock = clock
+        self.options = options
+        self.tenants = TenantService(ledger, drafts, clock, new_id)
+        self.clients = ClientService(ledger, drafts, clock, new_id, snapshots.forget)
+        self.projects = ProjectService(ledger, drafts, clock, new_id, entropy, snapshots, options.pepper)
+        self.catalog = CatalogService(ledger, drafts, clock, new_id)
+        self.subscriptions = SubscriptionService(ledger, drafts, clock, new_id, snapshots.forget)
+        self.entitlements = EntitlementService(ledger, snapshots)
+        self.journal = JournalService(ledger, drafts, clock, new_id, options.journal_key)
+        self.idempotency = IdempotencyService(ledger, clock, new_id)
+        self.seats = SeatService(
+            gate,
+            self.entitlements,
+            drafts,
+            clock,
+            new_id,
+            snapshots,
+            refusals.note,
+            self._hold_has_expired,
+            fold_case=options.fold_case,
+        )
+        self._snapshots = snapshots
+
+    @classmethod
+    def open(
+        cls, url: str, *, clock: Clock = system_clock, options: EngineOptions | None = None
+    ) -> Seatguard:
+        """An engine on the store behind a URL; see ``seatguard.storage.open_store``."""
+        return cls(open_store(url, clock=clock), clock=clock, options=options)
+
+    def actor(self, kind: str, name: str, *, tenant: str | None = None) -> Actor:
+        """Somebody who acts for a tenant, the default one unless named by its id."""
+        return Actor(tenant=tenant or self.default_tenant(), kind=kind, name=name)
+
+    def default_tenant(self) -> str:
+        """The id of the default tenant, made on first use."""
+        if self._default_tenant is None:
+            self._default_tenant = self.tenants.ensure(DEFAULT_SLUG).id
+        return self._default_tenant
+
+    def where(self, project: str, *, mode: str = "live", type: str | None = None) -> Where:
+        """Where a seat is wanted: a project's subscriptions of one mode, perhaps of one type."""
+        return Where(project=project, mode=mode, type=type)
+
+    def publish_plan(
+        self, actor: Actor, slug: str, *, seats: int | None, apply_to: str = "all"
+    ) -> PlanVersion:
+        """Publish a plan's next version; its subscribers follow in the same act, or stay.
+
+        Args:
+            seats: how many holders; ``None`` is unlimited, ``0`` is none.
+            apply_to: ``"all"`` moves the subscribers, ``"new"`` leaves them on their version.
+                Holders beyond a lowered limit stay; new ones are refused.
+
+        Raises:
+            NotFound: no such plan in the tenant.
+        """
+        with self._ledger.begin(actor.tenant) as work:
+            published = self.catalog.publish(actor, work, slug, seats=seats)
+            if apply_to == "all":
+                self.subscriptions.follow(actor, work, published)
+            work.commit()
+        self._snapshots.forget()
+        return published
+
+    def erase_person(self, actor: Actor, username: object) -> Decision[dict[str, int]]:
+        """Drop a user's names from the journal. A user who still sits somewhere is released first.
+
+        Returns:
+            Allowed with the number of entries under ``"entries"``, or ``STILL_SEATED``.
+        """
+        decision = may_erase(self.seats.seats_named(actor, username))
+        if not decision.allowed:
+            return decision
+        entries = self.journal.erase(actor, self.seats.holder_key(username))
+        return Decision(True, decision.reason, {"seats": 0, "entries": entries})
+
+    def verify(self, actor: Actor, *, repair: bool = False) -> Iterator[Drift]:
+        """Compare the counter of every subscription with its seats; with ``repair`` the seats win."""
+        after: str | None = None
+        while True:
+            page = self.subscriptions.list(actor, limit=200, after=after)
+            yield from self.seats.verify(actor, [one.id for one in page.items], repair=repair)
+            if page.after is None:
+                return
+            after = page.after
+
+    def flush(self) -> None:
+        """Write the refusals summed so far."""
+        self._refusals.flush()
+
+    def ready(self) -> None:
+        """Ask the store something small.
+
+        Raises:
+            StorageUnavailable: it did not answer in time.
+            Misconfigured: its schema is not the one this version works with.
+        """
+        self._ledger.ready()
+
+    def durability(self) -> str:
+        """What an answered take survives, in one sentence."""
+        return self._ledger.durability()
+
+    def close(self) -> None:
+        """Write what is summed and let go of connections."""
+        self.flush()
+        self._ledger.close()
+
+    def _hold_has_expired(self, actor: Actor, seat_id: str) -> bool:
+        search = Search(subject=seat_id, kind="hold.expired")
+        return bool(self.journal.search(actor, search, limit=1).items)
