@@ -12,19 +12,12 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from tests.servers import MariaDBServer, PostgresServer, ServerUnavailable, TcpProxy
-
-Server = TypeVar("Server", PostgresServer, MariaDBServer)
+from tests.servers import MariaDBServer, PostgresServer, TcpProxy, start_or_skip
 
 DATABASES = ("sqlite", "postgresql", "mariadb")
-
-
-def on_ci() -> bool:
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
@@ -42,15 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.mariadb)
 
 
-def _server(start: Callable[[], Server]) -> Server:
-    try:
-        return start()
-    except ServerUnavailable as missing:
-        if on_ci():
-            pytest.fail(f"CI must have this server: {missing}", pytrace=False)
-        pytest.skip(str(missing))
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL server for the whole session (each xdist worker has its own).
@@ -58,7 +42,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     Do not kill it; start your own for that.
     """
     url = os.environ.get("SEATGUARD_TEST_POSTGRES")
-    server = _server(lambda: PostgresServer.at(url) if url else PostgresServer.start())
+    server = start_or_skip(lambda: PostgresServer.at(url) if url else PostgresServer.start())
     yield server
     server.stop()
 
@@ -70,7 +54,7 @@ def mariadb_server() -> Iterator[MariaDBServer]:
     Do not kill it; start your own for that.
     """
     url = os.environ.get("SEATGUARD_TEST_MARIADB")
-    server = _server(lambda: MariaDBServer.at(url) if url else MariaDBServer.start())
+    server = start_or_skip(lambda: MariaDBServer.at(url) if url else MariaDBServer.start())
     yield server
     server.stop()
 
@@ -81,7 +65,7 @@ def start_postgres() -> Iterator[Callable[..., PostgresServer]]:
     started: list[PostgresServer] = []
 
     def start(**options: object) -> PostgresServer:
-        started.append(_server(lambda: PostgresServer.start(**options)))  # type: ignore[arg-type]
+        started.append(start_or_skip(lambda: PostgresServer.start(**options)))  # type: ignore[arg-type]
         return started[-1]
 
     yield start
@@ -95,7 +79,7 @@ def start_mariadb() -> Iterator[Callable[..., MariaDBServer]]:
     started: list[MariaDBServer] = []
 
     def start(**options: object) -> MariaDBServer:
-        started.append(_server(lambda: MariaDBServer.start(**options)))  # type: ignore[arg-type]
+        started.append(start_or_skip(lambda: MariaDBServer.start(**options)))  # type: ignore[arg-type]
         return started[-1]
 
     yield start

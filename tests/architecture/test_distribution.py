@@ -16,7 +16,7 @@ PACKAGES = ("seatguard", "seatguard_flask", "seatguard_admin")
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel and a source distribution in one folder, built by the back end itself: nothing is downloaded."""
+    """A folder with a wheel and a source distribution, built by the back end itself: no download."""
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-d", str(folder)],

@@ -9,9 +9,17 @@ temporary folder, listens on a free port of 127.0.0.1 and dies with the process 
         server.restart()    # same data, same port
 """
 
+from tests.servers.availability import start_or_skip
 from tests.servers.mariadb import MariaDBServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import ServerFailed, ServerUnavailable
 from tests.servers.tcp_proxy import TcpProxy
 
-__all__ = ["MariaDBServer", "PostgresServer", "ServerFailed", "ServerUnavailable", "TcpProxy"]
+__all__ = [
+    "MariaDBServer",
+    "PostgresServer",
+    "ServerFailed",
+    "ServerUnavailable",
+    "TcpProxy",
+    "start_or_skip",
+]

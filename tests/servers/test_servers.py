@@ -15,7 +15,14 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from tests.servers import MariaDBServer, PostgresServer, TcpProxy
+from tests.servers import (
+    MariaDBServer,
+    PostgresServer,
+    ServerFailed,
+    ServerUnavailable,
+    TcpProxy,
+    start_or_skip,
+)
 
 Server = PostgresServer | MariaDBServer
 REPOSITORY = Path(__file__).parents[2]
@@ -71,6 +78,35 @@ def test_two_databases_of_one_test_are_apart(database: str, new_database: Callab
         connection.commit()
     with connect(second) as connection:
         assert sa.inspect(connection).get_table_names() == []
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_a_missing_server_skips_on_a_laptop_and_fails_on_ci(ci: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", ci)
+
+    def nowhere() -> Server:
+        raise ServerUnavailable("apt-get install it")
+
+    with pytest.raises(pytest.fail.Exception if ci else pytest.skip.Exception, match="apt-get install it"):
+        start_or_skip(nowhere)
+
+
+def test_a_server_that_does_not_work_is_an_error_everywhere(start_postgres: Callable[..., Server]) -> None:
+    """Skipping it would turn a broken test machine green."""
+    with pytest.raises(ServerFailed, match="no_such_setting"):
+        start_postgres(settings={"no_such_setting": "1"})
+
+
+def test_a_server_of_somebody_else_is_used_and_left_alone(shared_server: Server) -> None:
+    """The URL in the environment is enough to create databases there, and `stop` does not stop it."""
+    name = "postgres" if isinstance(shared_server, PostgresServer) else "mysql"
+    theirs = type(shared_server).at(shared_server.url(name))
+    with connect(theirs.create_database("seatguard_elsewhere")) as connection:
+        assert connection.scalar(sa.text("SELECT 1")) == 1
+    theirs.drop_database("seatguard_elsewhere")
+    assert not theirs.owned
+    theirs.stop()
+    assert theirs.answers()
 
 
 @pytest.mark.crash
