@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
 from seatguard.errors import SeatguardError
@@ -50,7 +51,7 @@ def parse_object(
     >>> parse_object(b'{"domain": "a", "domain": "b"}', "application/json")
     Traceback (most recent call last):
     ...
-    seatguard_flask.body.BodyError: the member "domain" is there twice; send it once
+    seatguard_flask.body.BodyError: the member "domain" is there more than once; send it once
     """
     if len(raw) > max_bytes:
         raise BodyError(413, "body_too_large", f"the body is larger than {max_bytes} bytes; send less")
@@ -130,12 +131,9 @@ def _invalid_json(what: str) -> BodyError:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                shown = json.dumps(name[:_SHOWN])
-                raise BodyError(400, "duplicate_member", f"the member {shown} is there twice; send it once")
-            seen.add(name)
+        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        shown = json.dumps(name[:_SHOWN])
+        raise BodyError(400, "duplicate_member", f"the member {shown} is there more than once; send it once")
     return members
 
 
