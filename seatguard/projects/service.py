@@ -311,6 +311,10 @@ class ProjectService:
     ) -> NewKey:
         if mode not in MODES:
             raise InvalidInput.single("mode", "invalid_mode", f"must be 'live' or 'test', not {mode!r}")
+        if digits16 and mode != "live":
+            raise InvalidInput.single(
+                "mode", "invalid_mode", "must be 'live': a 16-digit key cannot say that it is a test key"
+            )
         secret = keys.generate_digits16(self._entropy) if digits16 else keys.generate(mode, self._entropy)
         version, digest = keys.digest(secret, pepper=self._pepper)
         record = ProjectKey(

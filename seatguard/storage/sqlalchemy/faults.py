@@ -73,10 +73,10 @@ def fault_of(error: DBAPIError | PoolTimeout) -> Fault:
         if sqlite == "SQLITE_ERROR" and "no such table" in str(original):
             return Fault.NO_SCHEMA
         return _SQLITE.get(sqlite, Fault.LASTING)
-    state = getattr(original, "sqlstate", None)
-    if isinstance(state, str):
-        return _POSTGRES.get(state, Fault.LASTING)
     code = original.args[0] if getattr(original, "args", None) else None
     if isinstance(code, int) and code in _MARIADB:
         return _MARIADB[code]
+    state = getattr(original, "sqlstate", None)
+    if state in _POSTGRES:
+        return _POSTGRES[state]
     return Fault.PASSING if error.connection_invalidated else Fault.LASTING

@@ -1,0 +1,17 @@
+"""For tests of hosts and of storage backends: a clock that stands, and the contracts.
+
+A backend proves itself by subclassing :class:`GateContract` and :class:`LedgerContract`::
+
+    class TestMyGate(GateContract):
+        @pytest.fixture
+        def store(self, clock):
+            return Store(MyLedger(), MyGate(clock))
+
+Needs pytest. Nothing in Seatguard imports this package.
+"""
+
+from seatguard.testing.clock import FrozenClock
+from seatguard.testing.gate_contract import GateContract
+from seatguard.testing.ledger_contract import LedgerContract
+
+__all__ = ["FrozenClock", "GateContract", "LedgerContract"]

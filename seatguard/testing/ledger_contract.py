@@ -1,0 +1,356 @@
+"""What every ledger must do, as tests."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from seatguard.clients.model import Client, ClientState
+from seatguard.errors import Conflict, NotFound
+from seatguard.ids import Uuid7
+from seatguard.journal.model import AGGREGATES, Draft, Head
+from seatguard.journal.ports import Search
+from seatguard.journal.rules import GENESIS, audit_stream
+from seatguard.records import every
+from seatguard.storage import Store
+from seatguard.storage.ports import Ledger
+from seatguard.tenants.model import Tenant
+from seatguard.testing.clock import FrozenClock
+
+
+class LedgerContract:
+    """The promises of ``seatguard.storage.ports.Ledger``. Subclass it and give the fixture ``store``."""
+
+    @pytest.fixture
+    def clock(self) -> FrozenClock:
+        """The clock the store must be opened with."""
+        return FrozenClock()
+
+    @pytest.fixture
+    def store(self, clock: FrozenClock) -> Store:
+        """The store under test, empty, telling the time by ``clock``."""
+        raise NotImplementedError("give a fixture `store` in the subclass")
+
+    @pytest.fixture
+    def ledger(self, store: Store) -> Ledger:
+        """The ledger under test."""
+        return store.ledger
+
+    @pytest.fixture
+    def new_id(self, clock: FrozenClock) -> Uuid7:
+        """Makes ids in increasing order."""
+        return Uuid7(clock)
+
+    @pytest.fixture
+    def tenant(self, ledger: Ledger, new_id: Uuid7) -> str:
+        """A tenant's id."""
+        return self._tenant(ledger, new_id, "first")
+
+    def test_unit_left_without_commit_changes_nothing(
+        self, ledger: Ledger, tenant: str, new_id: Uuid7
+    ) -> None:
+        """Leaving a unit, with or without an error, undoes all of it."""
+        client = self._client(tenant, new_id)
+        with ledger.begin(tenant) as work:
+            work.clients.add(client)
+            work.journal.append(self._draft(client, new_id))
+        with contextlib.suppress(RuntimeError), ledger.begin(tenant) as work:
+            work.clients.add(client)
+            raise RuntimeError("half way")
+        with ledger.read(tenant) as work:
+            assert work.clients.find(id=client.id) is None
+            assert (
+                work.journal.search(Search(stream=client.id), limit=5, after=None, newest_first=True).items
+                == ()
+            )
+
+    def test_committed_record_is_read_back_equal(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """What went in comes out, types and all."""
+        client = self._client(tenant, new_id, name="Ünïcødé ☂ 名前")
+        self._add(ledger, client)
+        with ledger.read(tenant) as work:
+            assert work.clients.get(client.id) == client
+            assert work.clients.find(name=client.name) == client
+
+    def test_unit_sees_its_own_writes(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """A record is there for the unit that added it."""
+        client = self._client(tenant, new_id)
+        with ledger.begin(tenant) as work:
+            work.clients.add(client)
+            assert work.clients.get(client.id) == client
+            assert work.clients.lock(client.id) == client
+
+    def test_foreign_record_is_like_a_missing_one(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """Another tenant's id, an unknown id and no id at all are not found, all alike."""
+        other = self._tenant(ledger, new_id, "second")
+        client = self._client(other, new_id)
+        self._add(ledger, client)
+        with ledger.begin(tenant) as work:
+            for identifier in (client.id, new_id(), "../x", ""):
+                with pytest.raises(NotFound):
+                    work.clients.get(identifier)
+                with pytest.raises(NotFound):
+                    work.clients.lock(identifier)
+            with pytest.raises(NotFound):
+                work.clients.replace(replace(client, tenant=tenant, name="stolen", version=2))
+            work.clients.remove(client.id)
+            work.commit()
+        with ledger.read_all() as work:
+            assert work.clients.get(client.id) == client
+
+    def test_unique_values_are_taken_once(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """A second record with a taken unique value conflicts; a missing value equals nothing."""
+        self._add(ledger, self._client(tenant, new_id, external_id="a"))
+        self._add(ledger, self._client(tenant, new_id))
+        self._add(ledger, self._client(tenant, new_id))
+        with pytest.raises(Conflict), ledger.begin(tenant) as work:
+            work.clients.add(self._client(tenant, new_id, external_id="a"))
+
+    def test_text_is_compared_byte_by_byte(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """John, john and jöhn are three external ids, whatever the database's collation."""
+        for external_id in ("John", "john", "jöhn"):
+            self._add(ledger, self._client(tenant, new_id, external_id=external_id))
+        with ledger.read(tenant) as work:
+            found = work.clients.find(external_id="john")
+            assert found is not None
+            assert found.external_id == "john"
+
+    def test_replacing_an_old_version_conflicts(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """Of two edits made on the same version the second is refused."""
+        client = self._client(tenant, new_id)
+        self._add(ledger, client)
+        with ledger.begin(tenant) as work:
+            work.clients.replace(replace(client, name="one", version=2))
+            work.commit()
+        with pytest.raises(Conflict) as raised, ledger.begin(tenant) as work:
+            work.clients.replace(replace(client, name="two", version=2))
+        assert raised.value.code == "version_conflict"
+        with ledger.read(tenant) as work:
+            assert work.clients.get(client.id).name == "one"
+
+    def test_locked_record_is_edited_by_one_at_a_time(
+        self, ledger: Ledger, tenant: str, new_id: Uuid7
+    ) -> None:
+        """8 threads lock, read and replace the same record: no edit is lost."""
+        client = self._client(tenant, new_id, name="0")
+        self._add(ledger, client)
+        barrier = threading.Barrier(8)
+
+        def edit(_: int) -> None:
+            barrier.wait()
+            for _attempt in range(5):
+                with ledger.begin(tenant) as work:
+                    seen = work.clients.lock(client.id)
+                    work.clients.replace(
+                        replace(seen, name=str(int(seen.name) + 1), version=seen.version + 1)
+                    )
+                    work.commit()
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(edit, range(8)))
+        with ledger.read(tenant) as work:
+            assert work.clients.get(client.id).name == "40"
+
+    def test_listing_goes_page_by_page(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """Pages follow each other without gap or repetition, forwards and backwards, filtered."""
+        clients = [
+            self._client(tenant, new_id, name=f"c{number}", state=list(ClientState)[number % 2])
+            for number in range(7)
+        ]
+        for client in clients:
+            self._add(ledger, client)
+        with ledger.read(tenant) as work:
+            page = work.clients.list(limit=3)
+            assert page.items == tuple(clients[:3])
+            assert work.clients.list(limit=10, after=page.after).items == tuple(clients[3:])
+            newest = work.clients.list(limit=2, newest_first=True)
+            assert newest.items == (clients[6], clients[5])
+            assert work.clients.list(limit=1, after=newest.after, newest_first=True).items == (clients[4],)
+            assert tuple(every(work.clients, state=ClientState.ACTIVE)) == tuple(clients[::2])
+            assert work.clients.list(limit=10, external_id=None).items == tuple(clients)
+
+    def test_numbers_are_never_given_twice(self, ledger: Ledger, tenant: str) -> None:
+        """Threads that ask together get different numbers."""
+
+        def number(_: int) -> int:
+            with ledger.begin(tenant) as work:
+                given = work.next_number()
+                work.commit()
+                return given
+
+        with ThreadPoolExecutor(4) as pool:
+            numbers = list(pool.map(number, range(12)))
+        assert len(set(numbers)) == 12
+
+    def test_stream_is_a_chain_that_verifies(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """Entries are numbered from 1, linked, and end where the owner's row says."""
+        client = self._client(tenant, new_id)
+        self._add(ledger, client)
+        for number in range(4):
+            with ledger.begin(tenant) as work:
+                work.journal.append(self._draft(client, new_id, data={"n": number, "text": 'ü"\n'}))
+                work.commit()
+        with ledger.read(tenant) as work:
+            entries = work.journal.stream(client.id, after_seq=0, limit=100)
+            (head,) = [
+                h for h in work.journal.heads("client", limit=10, after=None).items if h.stream == client.id
+            ]
+            assert [entry.seq for entry in entries] == [1, 2, 3, 4]
+            assert audit_stream(head, entries, {}) is None
+            assert work.journal.stream(client.id, after_seq=2, limit=1) == [entries[2]]
+
+    def test_owner_without_entries_has_an_empty_head(
+        self, ledger: Ledger, tenant: str, new_id: Uuid7
+    ) -> None:
+        """A stream begins with the owner, at nought."""
+        client = self._client(tenant, new_id)
+        self._add(ledger, client)
+        with ledger.read(tenant) as work:
+            assert work.journal.heads("client", limit=9, after=None).items == (
+                Head("client", client.id, 0, GENESIS),
+            )
+            for aggregate in AGGREGATES:
+                work.journal.heads(aggregate, limit=1, after=None)
+
+    def test_entry_of_an_unknown_owner_is_refused(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """There is no chain to put it on."""
+        with pytest.raises(NotFound), ledger.begin(tenant) as work:
+            work.journal.append(self._draft(self._client(tenant, new_id), new_id))
+
+    def test_search_finds_by_what_is_asked(
+        self, ledger: Ledger, tenant: str, new_id: Uuid7, clock: FrozenClock
+    ) -> None:
+        """Filters narrow together; pages follow each other in the order of time."""
+        client = self._client(tenant, new_id)
+        self._add(ledger, client)
+        drafts = []
+        for number in range(5):
+            clock.travel(seconds=10)
+            kind = "client.renamed" if number % 2 else "client_key.added"
+            draft = self._draft(client, new_id, kind=kind, at=clock())
+            drafts.append(draft)
+            with ledger.begin(tenant) as work:
+                work.journal.append(draft)
+                work.commit()
+
+        def found(search: Search, *, newest_first: bool = False) -> list[str]:
+            with ledger.read(tenant) as work:
+                page = work.journal.search(search, limit=50, after=None, newest_first=newest_first)
+                return [entry.id for entry in page.items]
+
+        ids = [draft.id for draft in drafts]
+        assert found(Search(stream=client.id)) == ids
+        assert found(Search(stream=client.id), newest_first=True) == ids[::-1]
+        assert found(Search(stream=client.id, kind="client.renamed")) == ids[1::2]
+        assert found(Search(stream=client.id, kind="client.")) == ids[1::2]
+        assert found(Search(stream=client.id, since=drafts[1].at, until=drafts[3].at)) == ids[1:3]
+        assert (
+            found(Search(subject=client.id, actor="test:ledger", aggregate="client", request_id="r")) == ids
+        )
+        assert found(Search(request_id="other")) == []
+        with ledger.read(tenant) as work:
+            search = Search(stream=client.id)
+            page = work.journal.search(search, limit=2, after=None, newest_first=False)
+            rest = work.journal.search(search, limit=9, after=page.after, newest_first=False)
+            assert [entry.id for entry in page.items + rest.items] == ids
+            assert [head.stream for head in work.journal.moved_since(drafts[4].at)] == [client.id]
+            assert work.journal.moved_since(drafts[4].at + dt.timedelta(seconds=1)) == []
+
+    def test_erased_person_leaves_a_chain_that_verifies(
+        self, ledger: Ledger, tenant: str, new_id: Uuid7
+    ) -> None:
+        """Names and salts are gone, the entries stay, the chain holds."""
+        client = self._client(tenant, new_id)
+        self._add(ledger, client)
+        for person in ("p1", "p2", "p1"):
+            with ledger.begin(tenant) as work:
+                work.journal.append(
+                    replace(
+                        self._draft(client, new_id),
+                        erasable={"holder": person, "email": f"{person}@example.com"},
+                        person=person,
+                        salt=b"0123456789abcdef",
+                    )
+                )
+                work.commit()
+        with ledger.begin(tenant) as work:
+            assert work.journal.erase("p1") == {client.id: ("client", 2)}
+            work.commit()
+        with ledger.read(tenant) as work:
+            entries = work.journal.stream(client.id, after_seq=0, limit=10)
+            (head,) = work.journal.heads("client", limit=10, after=None).items
+            assert [entry.erasable and entry.erasable["holder"] for entry in entries] == [None, "p2", None]
+            assert [(entry.person, entry.salt) for entry in entries[::2]] == [(None, b""), (None, b"")]
+            assert audit_stream(head, entries, {}) is None
+            assert work.journal.erase("p3") == {}
+
+    def test_ready_store_says_so(self, ledger: Ledger) -> None:
+        """A store that answers is ready, says what it keeps, and opens again after closing."""
+        ledger.ready()
+        assert ledger.durability()
+        ledger.close()
+        ledger.ready()
+
+    def _tenant(self, ledger: Ledger, new_id: Uuid7, slug: str) -> str:
+        identifier = new_id()
+        tenant = Tenant(
+            id=identifier,
+            tenant=identifier,
+            slug=slug,
+            name=slug,
+            created_at=dt.datetime(2027, 1, 1, tzinfo=dt.UTC),
+        )
+        with ledger.begin(identifier) as work:
+            work.tenants.add(tenant)
+            work.commit()
+        return identifier
+
+    def _client(
+        self,
+        tenant: str,
+        new_id: Uuid7,
+        *,
+        name: str = "Client",
+        external_id: str | None = None,
+        state: ClientState = ClientState.ACTIVE,
+    ) -> Client:
+        return Client(
+            id=new_id(),
+            tenant=tenant,
+            name=name,
+            external_id=external_id,
+            state=state,
+            created_at=dt.datetime(2027, 1, 1, 0, 0, 0, 123456, tzinfo=dt.UTC),
+        )
+
+    def _add(self, ledger: Ledger, client: Client) -> None:
+        with ledger.begin(client.tenant) as work:
+            work.clients.add(client)
+            work.commit()
+
+    def _draft(
+        self,
+        client: Client,
+        new_id: Uuid7,
+        *,
+        kind: str = "client.renamed",
+        at: dt.datetime | None = None,
+        data: dict[str, object] | None = None,
+    ) -> Draft:
+        return Draft(
+            id=new_id(),
+            tenant=client.tenant,
+            aggregate="client",
+            stream=client.id,
+            at=at or dt.datetime(2027, 1, 1, tzinfo=dt.UTC),
+            actor="test:ledger",
+            kind=kind,
+            subject=client.id,
+            request_id="r",
+            data=data or {},
+        )
