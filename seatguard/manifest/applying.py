@@ -1,0 +1,213 @@
+"""A manifest applied: what differs is changed through the engine's services, and nothing else."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from seatguard.actors import Actor
+from seatguard.clients.model import Client, ClientState
+from seatguard.decisions import Decision, Reason
+from seatguard.engine import Seatguard
+from seatguard.manifest.model import ClientSpec, Manifest, PlanSpec, ProjectSpec
+from seatguard.manifest.paging import whole
+from seatguard.manifest.report import Change, NewSecret, Report
+from seatguard.manifest.services import Services
+from seatguard.manifest.steps import Steps
+from seatguard.projects.model import NewKey, Project
+from seatguard.projects.rules import is_live
+from seatguard.sentences import amount
+from seatguard.subscriptions.model import Overage
+from seatguard.subscriptions.rules import LimitFacts
+
+
+def apply(
+    engine: Seatguard,
+    actor: Actor,
+    manifest: Manifest,
+    *,
+    dry_run: bool = False,
+    report: Report | None = None,
+) -> Report:
+    """Make the store as the manifest says; a second time changes nothing.
+
+    Plans are known by slug, clients by external id (by name when the file gives none), projects by
+    client and name, services by project, type and mode, users by username. What the manifest does
+    not name stays. A refusal is reported and the rest goes on.
+
+    Args:
+        dry_run: report what would be done, do nothing.
+        report: written to as the work goes on, so that after an error it tells what was done.
+
+    Returns:
+        Changes, refusals, what was kept, and the secrets of new keys, which can be shown only now.
+
+    Raises:
+        StorageUnavailable: the store did not answer; apply again to do the rest.
+
+    >>> from seatguard.manifest import from_toml
+    >>> engine = Seatguard.open("memory:")
+    >>> me = engine.actor("cli", "example")
+    >>> manifest = from_toml('plans = [{slug = "team", seats = 100}]')
+    >>> [change.what for change in apply(engine, me, manifest).changes]
+    ['plan.added']
+    >>> apply(engine, me, manifest).changes
+    []
+    """
+    report = report or Report()
+    report.dry_run = dry_run
+    application = _Application(Steps(engine, actor, report), manifest)
+    for plan in manifest.plans:
+        application.plan(plan)
+    for client in manifest.clients:
+        application.client(client)
+    return report
+
+
+class _Application:
+    """Plans, clients and projects; services and users are told apart."""
+
+    def __init__(self, steps: Steps, manifest: Manifest) -> None:
+        self._steps = steps
+        self._engine = steps.engine
+        self._actor = steps.actor
+        self._services = Services(steps, {plan.slug: plan.seats for plan in manifest.plans})
+        self._plans = {plan.slug: plan for plan in whole(partial(self._engine.catalog.list, self._actor))}
+        self._nameless: dict[str, list[Client]] | None = None
+
+    def plan(self, spec: PlanSpec) -> None:
+        """The plan of the slug, with its name and its seats in the newest version."""
+        catalog, actor, do = self._engine.catalog, self._actor, self._steps.do
+        plan = self._plans.get(spec.slug)
+        if plan is None:
+            do(
+                Change("plan.added", spec.slug, after=amount(spec.seats)),
+                lambda: catalog.add(actor, slug=spec.slug, name=spec.name, seats=spec.seats),
+            )
+        else:
+            if spec.name is not None and spec.name != plan.name:
+                name = spec.name
+                do(
+                    Change("plan.renamed", spec.slug, plan.name, name),
+                    lambda: catalog.rename(actor, spec.slug, name=name),
+                )
+            seats = catalog.current(actor, spec.slug).seats
+            if seats != spec.seats:
+                change = Change("plan.published", spec.slug, amount(seats), amount(spec.seats))
+                if self._steps.allow(change, self._may_publish(spec)):
+                    do(change, lambda: self._engine.publish_plan(actor, spec.slug, seats=spec.seats))
+        if spec.active is not None and spec.active is not (plan is None or plan.active):
+            verb = catalog.reactivate if spec.active else catalog.deactivate
+            what = "plan.reactivated" if spec.active else "plan.deactivated"
+            do(Change(what, spec.slug), lambda: verb(actor, spec.slug))
+
+    def client(self, spec: ClientSpec) -> None:
+        """The client, its projects, and last its state."""
+        clients, actor, do = self._engine.clients, self._actor, self._steps.do
+        client = self._find_client(spec)
+        subject = spec.name if spec.external_id is None else f"{spec.name} ({spec.external_id})"
+        if client is None:
+            client = do(
+                Change("client.added", subject),
+                lambda: clients.add(actor, name=spec.name, external_id=spec.external_id),
+            )
+            if client is None and not self._steps.report.dry_run:
+                return
+        elif client.name != spec.name:
+            identifier = client.id
+            do(
+                Change("client.renamed", subject, client.name, spec.name),
+                lambda: clients.rename(actor, identifier, name=spec.name),
+            )
+        for project in spec.projects:
+            self._project(project, client, spec)
+        state = client.state if client else ClientState.ACTIVE
+        if spec.state is not None and spec.state != state:
+            verb, what = {
+                ClientState.ACTIVE.value: (clients.resume, "client.resumed"),
+                ClientState.SUSPENDED.value: (clients.suspend, "client.suspended"),
+                ClientState.ARCHIVED.value: (clients.archive, "client.archived"),
+            }[spec.state]
+            do(Change(what, subject), lambda: verb(actor, client.id if client else ""))
+
+    def _project(self, spec: ProjectSpec, client: Client | None, owner: ClientSpec) -> None:
+        projects, actor, do = self._engine.projects, self._actor, self._steps.do
+        subject = f"{owner.name} / {spec.name}"
+        project = None if client is None else projects.find(actor, client_id=client.id, name=spec.name)
+        if project is None:
+            project = do(
+                Change("project.added", subject, after=", ".join(spec.domains) or None),
+                lambda: projects.add(
+                    actor,
+                    client.id if client else "",
+                    name=spec.name,
+                    domains=spec.domains,
+                    allow_dev_domains=spec.allow_dev_domains is True,
+                    allow_wildcards=spec.allow_wildcards is True,
+                ),
+            )
+            if project is None and not self._steps.report.dry_run:
+                return
+        else:
+            self._steps.fixed(subject, "allow_dev_domains", spec.allow_dev_domains, project.allow_dev_domains)
+            self._steps.fixed(subject, "allow_wildcards", spec.allow_wildcards, project.allow_wildcards)
+            self._domains(spec, project, subject)
+        self._keys(spec, project, subject)
+        self._services.of(spec, project, subject)
+
+    def _domains(self, spec: ProjectSpec, project: Project, subject: str) -> None:
+        known = [domain.name for domain in self._engine.projects.domains(self._actor, project.id)]
+        for name in spec.domains:
+            if name not in known:
+                self._steps.do(
+                    Change("project.domain_added", subject, after=name),
+                    partial(self._engine.projects.add_domain, self._actor, project.id, name),
+                )
+        for name in known:
+            if name not in spec.domains:
+                self._steps.keep(subject, f"domain {name} is not in the file and stays")
+
+    def _keys(self, spec: ProjectSpec, project: Project | None, subject: str) -> None:
+        """As many live keys as wanted; one that ends soon, after a rotation, is not counted."""
+        projects, actor, now = self._engine.projects, self._actor, self._engine.clock()
+        present = projects.keys(actor, project.id) if project else ()
+        lasting = [key for key in present if key.mode == "live" and is_live(key, now) and not key.expires_at]
+        for _ in range(spec.keys - len(lasting)):
+            new: NewKey | None = self._steps.do(
+                Change("key.added", subject), lambda: projects.add_key(actor, project.id if project else "")
+            )
+            if new is not None:
+                self._steps.report.new_keys.append(NewSecret(subject, new.record.prefix, new.secret))
+
+    def _find_client(self, spec: ClientSpec) -> Client | None:
+        """By external id, or among the clients without one by name."""
+        if spec.external_id is not None:
+            return self._engine.clients.find(self._actor, external_id=spec.external_id)
+        if self._nameless is None:
+            self._nameless = {}
+            for client in whole(partial(self._engine.clients.list, self._actor)):
+                if client.external_id is None:
+                    self._nameless.setdefault(client.name, []).append(client)
+        found = self._nameless.get(spec.name, [])
+        if len(found) > 1:
+            self._steps.keep(spec.name, f"is the name of {len(found)} clients; the first is meant")
+        return found[0] if found else None
+
+    def _may_publish(self, spec: PlanSpec) -> Decision[object]:
+        """Whether a lowered plan leaves room for the users of every subscriber."""
+        for service in whole(partial(self._engine.subscriptions.list, self._actor)):
+            takes_plans = (
+                service.plan_version is not None and service.own_limit is None and not service.unlimited
+            )
+            if spec.seats is None or not takes_plans:
+                continue
+            terms = self._engine.entitlements.fresh_terms(
+                self._actor.tenant, service.project, mode=service.mode
+            )
+            if not any(one.subscription == service.id and one.plan == spec.slug for one in terms):
+                continue
+            cap = Overage.parse(service.overage).cap(spec.seats)
+            live = self._engine.seats.usage(self._actor, service.id).live
+            if cap is not None and live > cap:
+                facts = LimitFacts(before=service.limit, after=spec.seats, cap=cap, live=live)
+                return Decision(False, Reason.LIMIT_BELOW_USAGE, facts)
+        return Decision(True, Reason.ALLOWED, None)
