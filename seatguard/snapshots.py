@@ -47,16 +47,20 @@ class Snapshots:
         self._loading: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
 
-    def get(self, name: Hashable, load: Callable[[], V]) -> Snapshot[V]:
+    def get(self, name: Hashable, load: Callable[[], V], *, max_age: float | None = None) -> Snapshot[V]:
         """The value under ``name``, loaded once however many threads ask for it together.
+
+        Args:
+            max_age: seconds, where the caller wants a younger value than usual.
 
         An error of ``load`` reaches every waiting caller at once and is not kept.
         """
         now = self._monotonic()
+        oldest = self.max_age if max_age is None else min(max_age, self.max_age)
         with self._lock:
             key = (self._generation, name)
             kept = self._kept.get(key)
-            if kept is not None and now - kept[0] < self.max_age:
+            if kept is not None and now - kept[0] < oldest:
                 return Snapshot(cast(V, kept[1]), now - kept[0])
             mine: Future[Any] = Future()
             leader = self._loading.setdefault(key, mine)

@@ -16,13 +16,17 @@ class EntitlementService:
         self._ledger = ledger
         self._snapshots = snapshots
 
-    def terms(self, tenant: str, project: str, *, mode: str = "live") -> Snapshot[tuple[Terms, ...]]:
+    def terms(
+        self, tenant: str, project: str, *, mode: str = "live", max_age: float | None = None
+    ) -> Snapshot[tuple[Terms, ...]]:
         """The terms of a project's subscriptions of one mode, in the order they are asked for a seat.
 
-        May be as old as the snapshots are kept; the answer states its age.
+        May be as old as the snapshots are kept, or ``max_age`` seconds; the answer states its age.
         """
         return self._snapshots.get(
-            ("terms", tenant, project, mode), lambda: self.fresh_terms(tenant, project, mode=mode)
+            ("terms", tenant, project, mode),
+            lambda: self.fresh_terms(tenant, project, mode=mode),
+            max_age=max_age,
         )
 
     def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:

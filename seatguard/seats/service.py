@@ -43,11 +43,16 @@ Render = Callable[[Decision[SeatFacts]], Reply | None]
 
 _NO_USAGE = Usage(0, 0)
 
+REFUSABLE_AGE = 0.1
+"""Seconds: terms older than this refuse nobody before they were read again."""
+
 
 class TermsSource(Protocol):
     """Where terms come from."""
 
-    def terms(self, tenant: str, project: str, *, mode: str = "live") -> Snapshot[tuple[Terms, ...]]:
+    def terms(
+        self, tenant: str, project: str, *, mode: str = "live", max_age: float | None = None
+    ) -> Snapshot[tuple[Terms, ...]]:
         """From a snapshot."""
 
     def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
@@ -97,9 +102,9 @@ class SeatService:
         """
         snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode)
         decision = self._checked(_matching(snapshot.value, where), snapshot.age)
-        if not decision.allowed and snapshot.age > 0:
-            terms = self._source.fresh_terms(actor.tenant, where.project, mode=where.mode)
-            decision = self._checked(_matching(terms, where), 0.0)
+        if not decision.allowed and snapshot.age > REFUSABLE_AGE:
+            snapshot = self._younger(actor, where)
+            decision = self._checked(_matching(snapshot.value, where), snapshot.age)
         if not decision.allowed:
             self._note(actor, decision)
         return decision
@@ -331,8 +336,8 @@ class SeatService:
         snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode)
         found = _matching(snapshot.value, where)
         decision = self._claimed(actor, found, holder, address, lasts, render)
-        if not decision.allowed and snapshot.age > 0:
-            fresh = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+        if not decision.allowed and snapshot.age > REFUSABLE_AGE:
+            fresh = _matching(self._younger(actor, where).value, where)
             if fresh != found:
                 decision = self._claimed(actor, fresh, holder, address, lasts, render)
         if not decision.allowed:
@@ -361,6 +366,9 @@ class SeatService:
                 return decision
             refusal = _graver(refusal, decision)
         return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
+
+    def _younger(self, actor: Actor, where: Where) -> Snapshot[tuple[Terms, ...]]:
+        return self._source.terms(actor.tenant, where.project, mode=where.mode, max_age=REFUSABLE_AGE)
 
     def _ask(
         self,

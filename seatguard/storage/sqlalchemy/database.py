@@ -130,6 +130,28 @@ class Database:
                     raise self._translated(error) from error
             time.sleep(random.uniform(0.0005, 0.005))
 
+    def run_at_once(self, act: Callable[[Connection], T]) -> T | None:
+        """Run one statement that is its own transaction; again when a restart undid it.
+
+        Returns:
+            what ``act`` returned; ``None`` when the statement lost a race and changed nothing.
+
+        Raises:
+            StorageUnavailable: it could not be done within ``PATIENCE`` seconds.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self.engine.connect() as connection:
+                    return act(connection.execution_options(isolation_level="AUTOCOMMIT"))
+            except (DBAPIError, PoolTimeout) as error:
+                fault = fault_of(error)
+                if fault is Fault.BACKSTOP:
+                    return None
+                if fault is not Fault.PASSING or time.monotonic() > deadline:
+                    raise self._translated(error) from error
+            time.sleep(random.uniform(0.0005, 0.005))
+
     def close(self) -> None:
         """Let go of all connections; the next unit opens new ones."""
         self.engine.dispose()

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Row
 
 from seatguard.clock import Clock
@@ -17,14 +17,28 @@ from seatguard.ids import is_uuid
 from seatguard.journal.model import Draft, Entry
 from seatguard.journal.rules import next_link, placed
 from seatguard.records import Page
-from seatguard.seats.model import Pool, Seat, SeatState, Usage
+from seatguard.seats.model import (
+    AlreadyHeld,
+    Claim,
+    Closed,
+    Full,
+    Pool,
+    Seat,
+    SeatState,
+    Taken,
+    TakeOutcome,
+    Usage,
+)
+from seatguard.seats.ports import Lapse, Seal
+from seatguard.seats.rules import Already, Step, step
 from seatguard.storage.locking import LockingGate, Section
-from seatguard.storage.sqlalchemy import tables
+from seatguard.storage.sqlalchemy import postgres, tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.ledger import SqlWork, insert_entry
 
 T = TypeVar("T")
 
+_MOST_TIGHT = 10_000
 _seat, _subscription = tables.seat, tables.subscription
 _SEAT_FIELDS = [field.name for field in dataclasses.fields(Seat)]
 _SEAT_COLUMNS = [_seat.c[name] for name in _SEAT_FIELDS]
@@ -35,6 +49,22 @@ _POOL_COLUMNS = [
 
 def _seat_from(row: Row[Any]) -> Seat:
     return Seat(**dict(zip(_SEAT_FIELDS, row, strict=True)))
+
+
+def _pool_query(tenant: str, subscription: str) -> Select[Any]:
+    return select(*_POOL_COLUMNS).where(_subscription.c.id == subscription, _subscription.c.tenant == tenant)
+
+
+def _pool_from(subscription: str, row: Row[Any]) -> Pool:
+    return Pool(
+        subscription=subscription,
+        cap=row.cap,
+        open=row.open,
+        opens_at=row.opens_at,
+        closes_at=row.closes_at,
+        live=row.live,
+        held=row.held,
+    )
 
 
 class _Section:
@@ -50,23 +80,10 @@ class _Section:
         self._id = subscription
         row = None
         if is_uuid(subscription):
-            row = connection.execute(
-                select(*_POOL_COLUMNS)
-                .where(_subscription.c.id == subscription, _subscription.c.tenant == tenant)
-                .with_for_update()
-            ).first()
+            row = connection.execute(_pool_query(tenant, subscription).with_for_update()).first()
         if row is None:
             raise NotFound("subscription", subscription)
-        self._pool = Pool(
-            subscription=subscription,
-            cap=row.cap,
-            open=row.open,
-            opens_at=row.opens_at,
-            closes_at=row.closes_at,
-            live=row.live,
-            held=row.held,
-        )
-        self._before = self._pool
+        self._pool = self._before = _pool_from(subscription, row)
         self._seq, self._link = row.seq, bytes(row.head)
         self._entries: list[Entry] = []
 
@@ -156,6 +173,66 @@ class SqlGate(LockingGate):
     def __init__(self, database: Database, clock: Clock) -> None:
         super().__init__(clock)
         self._database = database
+        self._tight: set[str] = set()
+
+    def take(self, claim: Claim, entry: Draft, lapse: Lapse, seal: Seal | None = None) -> TakeOutcome:
+        """See ``Gate.take``.
+
+        Tried without waiting for anybody first: a "no" and a seat held already are read, not locked;
+        PostgreSQL gives a seat in one statement. What that leaves open, the locking path decides.
+        """
+        outcome: TakeOutcome | None = None
+        if seal is None and is_uuid(claim.subscription):
+            if claim.subscription in self._tight:
+                outcome = self._glance(claim)
+            if outcome is None and self._database.dialect.name == "postgresql":
+                outcome = self._take_at_once(claim, entry) or self._glance(claim)
+        if outcome is None:
+            outcome = super().take(claim, entry, lapse, seal)
+        self._note(claim.subscription, tight=not isinstance(outcome, Taken))
+        return outcome
+
+    def _note(self, subscription: str, *, tight: bool) -> None:
+        """Remember where the last claim got no new seat: the next one is worth a glance first."""
+        if not tight:
+            self._tight.discard(subscription)
+            return
+        if len(self._tight) >= _MOST_TIGHT:
+            self._tight.clear()
+        self._tight.add(subscription)
+
+    def _take_at_once(self, claim: Claim, entry: Draft) -> Taken | None:
+        now = self._clock()
+        given = self._database.run_at_once(lambda connection: postgres.take(connection, claim, entry, now))
+        if given is None:
+            return None
+        seat, live, held = given
+        return Taken(seat, self.usage(claim.tenant, claim.subscription) if held else Usage(live, held))
+
+    def _glance(self, claim: Claim) -> TakeOutcome | None:
+        """The answer, where one look without a lock is enough to be sure of it."""
+
+        def unit(connection: Connection) -> TakeOutcome | None:
+            found = connection.execute(_pool_query(claim.tenant, claim.subscription)).first()
+            if found is None or found.held:
+                return None
+            pool = _pool_from(claim.subscription, found)
+            query = select(*_SEAT_COLUMNS).where(
+                _seat.c.subscription == claim.subscription, _seat.c.holder_key == claim.holder.key
+            )
+            row = connection.execute(query).first()
+            own, usage = None if row is None else _seat_from(row), Usage(pool.live, pool.held)
+            match step(pool, own, claim.lapses_at, self._clock()):
+                case Step.FULL:
+                    return Full(usage)
+                case Step.CLOSED:
+                    return Closed(usage)
+                case Already(seat) if seat.id != claim.seat:
+                    return AlreadyHeld(seat, usage)
+                case _:
+                    return None
+
+        return self._database.run(unit, write=False)
 
     def _within(self, tenant: str, subscription: str, act: Callable[[Section], T]) -> T:
         def unit(connection: Connection) -> T:
@@ -172,11 +249,7 @@ class SqlGate(LockingGate):
         def unit(connection: Connection) -> Usage:
             row = None
             if is_uuid(subscription):
-                row = connection.execute(
-                    select(_subscription.c.live, _subscription.c.held).where(
-                        _subscription.c.id == subscription, _subscription.c.tenant == tenant
-                    )
-                ).first()
+                row = connection.execute(_pool_query(tenant, subscription)).first()
             if row is None:
                 raise NotFound("subscription", subscription)
             lapsed = 0

@@ -1,0 +1,130 @@
+"""Many processes at one gate, released together by a barrier, every answer counted."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+from seatguard import EngineOptions, Reason, Seatguard
+from tests.storage.stores import migrate
+
+spawn = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Arena:
+    """A database with one subscription, as a value that other processes can be given."""
+
+    url: str
+    tenant: str
+    project: str
+    subscription: str
+
+    @classmethod
+    def build(cls, url: str, *, limit: int) -> Arena:
+        """Migrate the database and put one subscription on it."""
+        migrate(url)
+        engine = Seatguard.open(url)
+        actor = engine.actor("test", "arena")
+        client = engine.clients.add(actor, name="Client")
+        project = engine.projects.add(actor, client.id, name="Project", domains=("acme.example",))
+        subscription = engine.subscriptions.add(actor, project.id, limit=limit)
+        engine.close()
+        return cls(url, actor.tenant, project.id, subscription.id)
+
+    def open(self) -> Seatguard:
+        """An engine of this process's own."""
+        return Seatguard.open(self.url, options=EngineOptions(max_age=1.0))
+
+    def audit(self) -> dict[str, int]:
+        """Seats by the counter, by the rows and by the journal; every checker must find nothing."""
+        engine = self.open()
+        actor = engine.actor("test", "audit", tenant=self.tenant)
+        where = engine.where(self.project)
+        assert list(engine.verify(actor)) == []
+        assert list(engine.journal.verify(actor)) == []
+        rows, after = 0, None
+        while True:
+            page = engine.seats.list(actor, where, limit=200, after=after)
+            rows += len(page.items)
+            after = page.after
+            if after is None:
+                break
+        kinds: Counter[str] = Counter(entry.kind for entry in engine.journal.export(actor))
+        usage = engine.seats.usage(actor, self.subscription)
+        engine.close()
+        return {"counter": usage.live, "rows": rows, **kinds}
+
+
+def crowd(work: Callable[..., Any], processes: int, *arguments: object) -> list[Any]:
+    """Run ``work(number, barrier, *arguments)`` in that many processes and gather what they return."""
+    with spawn.Manager() as manager:
+        barrier = manager.Barrier(processes)
+        with spawn.Pool(processes) as pool:
+            tasks = [pool.apply_async(work, (number, barrier, *arguments)) for number in range(processes)]
+            return [task.get(timeout=240) for task in tasks]
+
+
+def register_all(number: int, barrier: Barrier, arena: Arena, attempts: int) -> Counter[str]:
+    """Claim a seat for that many holders of this process's own."""
+    engine = arena.open()
+    actor = engine.actor("test", f"process{number}", tenant=arena.tenant)
+    where = engine.where(arena.project)
+    answers: Counter[str] = Counter()
+    barrier.wait()
+    for attempt in range(attempts):
+        answers[engine.seats.take(actor, where, f"user{number}-{attempt}").reason.value] += 1
+    engine.close()
+    return answers
+
+
+def mix(number: int, barrier: Barrier, arena: Arena, attempts: int) -> tuple[Counter[str], int]:
+    """Takes, duplicates, releases, holds that lapse, confirms and limit changes, seeded by the process.
+
+    Returns:
+        the answers, and the highest excess of live seats over the cap that this process ever saw.
+    """
+    engine = arena.open()
+    actor = engine.actor("test", f"process{number}", tenant=arena.tenant)
+    where = engine.where(arena.project)
+    chance = random.Random(number)
+    answers: Counter[str] = Counter()
+    excess = 0
+    barrier.wait()
+    for attempt in range(attempts):
+        username = f"user{chance.randrange(150)}"
+        act = chance.random()
+        if act < 0.45:
+            decision = engine.seats.take(actor, where, username)
+        elif act < 0.65:
+            decision = engine.seats.release(actor, where, username)
+        elif act < 0.85:
+            decision = engine.seats.hold(actor, where, f"hold{number}-{attempt}", seconds=1)
+            if decision.reason is Reason.ALLOWED and chance.random() < 0.3:
+                assert decision.facts.seat is not None
+                decision = engine.seats.confirm(actor, where, decision.facts.seat.id)
+        elif act < 0.95:
+            decision = engine.seats.transfer(actor, where, username, to=f"moved{number}-{attempt}")
+        else:
+            change = engine.subscriptions.change_limit(
+                actor, arena.subscription, limit=chance.choice([80, 90, 100])
+            )
+            answers[f"limit:{change.reason.value}"] += 1
+            continue
+        answers[decision.reason.value] += 1
+        subscription = engine.subscriptions.get(actor, arena.subscription)
+        assert subscription.cap is not None
+        excess = max(excess, engine.seats.usage(actor, arena.subscription).live - 100)
+    engine.close()
+    return answers, excess
+
+
+def measure(label: str, began: float, attempts: int) -> None:
+    """Say how fast it went; nothing is asserted about time."""
+    print(f"{label}: {attempts / (time.monotonic() - began):.0f} attempts/s")
