@@ -1,0 +1,149 @@
+"""``seatguard seats``: who sits where."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from seatguard import Decision, SeatFacts, Where
+from seatguard.manifest.paging import whole
+from seatguard.seats.model import Seat
+from seatguard.sentences import amount, sentence
+from seatguard_flask.cli.exits import Exit
+from seatguard_flask.cli.options import mode_option, type_option
+from seatguard_flask.cli.output import as_json, listing
+from seatguard_flask.cli.session import Session, end, operation
+
+
+@click.group()
+def seats() -> None:
+    """Seats: list, take, release, transfer, sweep.
+
+    A PROJECT is named by its id, by its name if no other has it, or as client/project.
+    """
+
+
+@seats.command("list")
+@click.argument("project")
+@type_option
+@mode_option
+@operation
+def list_(session: Session, project: str, type_: str | None, mode: str) -> None:
+    """Who sits in a project, in the order they came."""
+    where = _where(session, project, type_, mode)
+    numbers = {
+        service.id: service.number
+        for service in whole(
+            partial(session.engine.subscriptions.list, session.actor, project_id=where.project)
+        )
+    }
+    found = whole(partial(session.engine.seats.list, session.actor, where))
+    rows = [{**_row(seat), "service_id": numbers[seat.subscription]} for seat in found]
+    names = ["username", "email", "state", "since", "until", "service_id"]
+    listing(names, rows, json=session.json, empty="no seats are taken")
+
+
+@seats.command()
+@click.argument("project")
+@click.argument("username")
+@click.option("--email", help="Kept with the seat.")
+@type_option
+@mode_option
+@operation
+def take(
+    session: Session, project: str, username: str, email: str | None, type_: str | None, mode: str
+) -> None:
+    """Give a user a seat. A user who has one keeps it; ends with 1 when there is none to give."""
+    where = _where(session, project, type_, mode)
+    _print(
+        session,
+        session.engine.seats.take(session.actor, where, username, email=email),
+        "takes a seat",
+        username,
+    )
+
+
+@seats.command()
+@click.argument("project")
+@click.argument("username")
+@type_option
+@mode_option
+@operation
+def release(session: Session, project: str, username: str, type_: str | None, mode: str) -> None:
+    """Free a user's seat. A user without one is no error."""
+    where = _where(session, project, type_, mode)
+    _print(session, session.engine.seats.release(session.actor, where, username), "is released", username)
+
+
+@seats.command()
+@click.argument("project")
+@click.argument("username")
+@click.argument("to_username")
+@click.option("--email", help="Of the user who gets the seat.")
+@type_option
+@mode_option
+@operation
+def transfer(
+    session: Session,
+    project: str,
+    username: str,
+    to_username: str,
+    email: str | None,
+    type_: str | None,
+    mode: str,
+) -> None:
+    """Give a user's seat to another user in one step; at no moment is it free."""
+    where = _where(session, project, type_, mode)
+    decision = session.engine.seats.transfer(session.actor, where, username, to=to_username, email=email)
+    _print(session, decision, f"gives the seat to {to_username}", username)
+
+
+@seats.command()
+@operation
+def sweep(session: Session) -> None:
+    """Clear lapsed holds away. Not needed for correctness: takers do it where they need room."""
+    swept = session.engine.seats.sweep(session.actor)
+    click.echo(as_json({"swept": swept}) if session.json else f"{swept} lapsed holds cleared away")
+
+
+def _where(session: Session, project: str, type_: str | None, mode: str) -> Where:
+    return session.engine.where(session.project(project).id, mode=mode, type=type_)
+
+
+def _print(session: Session, decision: Decision[SeatFacts], deed: str, username: str) -> None:
+    facts = decision.facts
+    if session.json:
+        terms, seat = facts.terms, facts.seat
+        click.echo(
+            as_json(
+                {
+                    "allowed": decision.allowed,
+                    "reason": decision.reason.value,
+                    "service_id": terms.number if terms else None,
+                    "limit": terms.limit if terms else None,
+                    "current": facts.usage.live,
+                    "held": facts.usage.held,
+                    "seat": _row(seat) if seat else None,
+                }
+            )
+        )
+    elif decision.allowed and decision.reason.value == "allowed":
+        cap = facts.terms.cap if facts.terms else None
+        click.echo(f"{username} {deed}: {facts.usage.live} of {amount(cap)} taken")
+    else:
+        # What was so already is no refusal, and is told on standard output.
+        text = f"{decision.reason.value}: {sentence(decision)}"
+        click.echo(text if decision.allowed else f"refused: {text}", err=not decision.allowed)
+    end(Exit.OK if decision.allowed else Exit.FINDING)
+
+
+def _row(seat: Seat) -> dict[str, object]:
+    return {
+        "id": seat.id,
+        "username": seat.holder,
+        "email": seat.email,
+        "state": seat.state.value,
+        "since": seat.since.isoformat(timespec="seconds"),
+        "until": seat.lapses_at.isoformat(timespec="seconds") if seat.lapses_at else None,
+    }

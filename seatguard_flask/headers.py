@@ -1,0 +1,27 @@
+"""Headers of every answer of the API."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from seatguard_flask.exchange import Exchange
+
+PROTECTION = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+"""Nothing of an answer is kept, guessed at, passed on or framed."""
+
+
+def finish(response: Response, exchange: Exchange) -> Response:
+    """The answer with its protection, the request's id, and what the view had to say beside its body."""
+    headers = response.headers
+    for name, value in PROTECTION:
+        headers[name] = value
+    headers["X-Request-Id"] = exchange.request_id
+    for name, value in exchange.headers:
+        headers[name] = value
+    return response

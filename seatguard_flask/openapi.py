@@ -1,0 +1,232 @@
+"""The OpenAPI 3.1 document, made from the routes and their schemas."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from seatguard_flask.problems import FULL_OR_EXPIRED, STATUS, seed_shape
+from seatguard_flask.routes import Answer, Route
+from seatguard_flask.schemas.refusals import REQUEST_ID, ProblemDetails, SeedRefusal
+from seatguard_flask.version import VERSION
+from seatguard_flask.views import ROUTES
+
+_REF = "#/components/schemas/{model}"
+_PROBLEM = "application/problem+json"
+
+_KEYED = (
+    "missing_field",
+    "domain_not_url",
+    "domain_has_port",
+    "domain_not_allowed",
+    "invalid_domain",
+    "conflicting_credentials",
+    "duplicate_member",
+    "string_expected",
+    "invalid_credentials",
+    "too_many_attempts",
+    "storage_unavailable",
+)
+_WITH_BODY = (
+    "invalid_json",
+    "invalid_encoding",
+    "json_too_deep",
+    "object_expected",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_characters",
+    "required",
+    "too_long",
+)
+_ONCE = ("invalid_idempotency_key", "idempotency_key_reused", "request_in_progress")
+
+_FULL = {
+    "status": "error",
+    "allowed": False,
+    "message": FULL_OR_EXPIRED,
+    "data": {"limit": 100, "current": 100, "expiry": "2026-12-31"},
+    "code": "limit_reached",
+    "retryable": True,
+    "request_id": REQUEST_ID,
+}
+
+
+def document(url_prefix: str, *, server: str = "/") -> dict[str, Any]:
+    """The document of the API mounted at ``url_prefix``.
+
+    Args:
+        server: path or URL below which the host answers.
+    """
+    made: dict[str, Any] = _document(url_prefix)
+    return {**made, "servers": [{"url": server}]}
+
+
+@functools.lru_cache(maxsize=16)
+def _document(url_prefix: str) -> dict[str, Any]:
+    references, definitions = models_json_schema(
+        [(model, "validation") for model in _models()], ref_template=_REF
+    )
+    names: dict[Any, Any] = {model: reference for (model, _), reference in references.items()}
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        operation = paths.setdefault(url_prefix + route.path, {})
+        operation[route.method.lower()] = _operation(route, names)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Seatguard validation API",
+            "version": VERSION,
+            "description": "Ask for seats, take them, hold them, and give them back.",
+            "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in ROUTES)],
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+            "headers": {
+                "RequestId": {
+                    "description": "Yours if you sent one of 1 to 128 visible ASCII characters, else ours.",
+                    "schema": {"type": "string"},
+                },
+            },
+        },
+    }
+
+
+def _models() -> Iterator[type[BaseModel]]:
+    seen: dict[type[BaseModel], None] = {SeedRefusal: None, ProblemDetails: None}
+    for route in ROUTES:
+        if route.body is not None:
+            seen[route.body] = None
+        if route.query is not None:
+            seen[route.query] = None
+        seen |= dict.fromkeys(answer.model for answer in route.answers)
+    yield from seen
+
+
+def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "tags": [route.tag],
+        "summary": route.summary,
+        "responses": _responses(route, names),
+    }
+    if route.description:
+        operation["description"] = route.description
+    parameters = list(_parameters(route))
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": names[route.body]}},
+        }
+    # A body may carry the key itself; then no scheme of OpenAPI's applies.
+    schemes: list[dict[str, list[str]]] = [{"header": []}, {"bearer": []}] if route.keyed else []
+    operation["security"] = [*schemes, {}] if route.keyed and route.body is not None else schemes
+    return operation
+
+
+def _parameters(route: Route) -> Iterator[dict[str, Any]]:
+    for variable in route.variables:
+        yield {"name": variable, "in": "path", "required": True, "schema": {"type": "string"}}
+    if route.query is not None:
+        schema = route.query.model_json_schema()
+        for name, shape in schema["properties"].items():
+            about = shape.pop("description", None)
+            yield {
+                "name": name,
+                "in": "query",
+                "required": name in schema.get("required", ()) and name != "domain",
+                "schema": shape,
+                **({} if about is None else {"description": about}),
+            }
+    if route.keyed:
+        yield {
+            "name": "X-Seatguard-Domain",
+            "in": "header",
+            "description": "The domain, instead of `domain`.",
+            "schema": {"type": "string"},
+        }
+    if route.once:
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "Your name for this request, 1 to 255 printable ASCII characters without a comma. "
+            "Sent again within 24 hours, the first answer is given again, byte by byte.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        }
+
+
+def _responses(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
+    responses = {str(answer.status): _response(answer, names) for answer in route.answers}
+    seed = route.shape is seed_shape
+    model: type[BaseModel] = SeedRefusal if seed else ProblemDetails
+    for status, codes in _by_status(_codes(route)):
+        if str(status) in responses:
+            continue
+        content: dict[str, Any] = {"schema": names[model]}
+        if seed and status == 403:
+            content["examples"] = {"limit_reached": {"value": _FULL}}
+        responses[str(status)] = {
+            "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
+            "headers": _headers(status),
+            "content": {"application/json" if seed else _PROBLEM: content},
+        }
+    return dict(sorted(responses.items()))
+
+
+def _response(answer: Answer, names: dict[Any, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": names[answer.model]}
+    if answer.examples:
+        content["examples"] = {name: {"value": value} for name, value in answer.examples.items()}
+    return {
+        "description": answer.description,
+        "headers": _headers(answer.status),
+        "content": {answer.media_type: content},
+    }
+
+
+def _headers(status: int) -> dict[str, Any]:
+    headers: dict[str, Any] = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+    if status in (429, 503, 409):
+        headers["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+    if status == 401:
+        headers["WWW-Authenticate"] = {"schema": {"type": "string"}}
+    if status == 405:
+        headers["Allow"] = {"schema": {"type": "string"}}
+    return headers
+
+
+def _codes(route: Route) -> Iterator[str]:
+    yield from route.codes
+    if route.keyed:
+        yield from _KEYED
+    if route.body is not None:
+        yield from _WITH_BODY
+    if route.query is not None or (route.body is not None and route.shape is not seed_shape):
+        yield "unknown_field"
+    if route.body is not None and "email" in route.body.model_fields:
+        yield "invalid_email"
+    if "expires_in" in getattr(route.body, "model_fields", {}) or route.name == "list_users":
+        yield from ("integer_expected", "out_of_range")
+    if route.once:
+        yield from _ONCE
+    yield "internal_error"
+
+
+def _by_status(codes: Iterable[str]) -> list[tuple[int, list[str]]]:
+    grouped: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        grouped.setdefault(STATUS[code], []).append(code)
+    return sorted(grouped.items())

@@ -1,0 +1,280 @@
+"""Every "no" and every error as an answer: one table of statuses, two shapes of body."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from seatguard.decisions import Decision, Reason
+from seatguard.errors import (
+    AuthenticationFailed,
+    Conflict,
+    Denied,
+    InvalidInput,
+    Misconfigured,
+    NotFound,
+    SeatguardError,
+    StorageUnavailable,
+)
+from seatguard.seats.model import SeatFacts
+from seatguard_flask import replies
+from seatguard_flask.body import BodyError
+from seatguard_flask.exchange import Exchange
+
+logger = logging.getLogger("seatguard.flask")
+
+FULL_OR_EXPIRED = "Subscription limit reached or expired."
+"""The documented sentence: one for every reason; the reason is the ``code``."""
+
+STATUS: dict[str, int] = {
+    # The request cannot be read.
+    "invalid_json": 400,
+    "invalid_encoding": 400,
+    "json_too_deep": 400,
+    "duplicate_member": 400,
+    "object_expected": 400,
+    "missing_field": 400,
+    "unknown_field": 400,
+    "conflicting_credentials": 400,
+    "domain_not_url": 400,
+    "domain_has_port": 400,
+    "domain_not_allowed": 400,
+    "invalid_domain": 400,
+    "invalid_idempotency_key": 400,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "method_not_allowed": 405,
+    # Its values cannot be used; the codes of InvalidInput that are not named here are 422 too.
+    "invalid_characters": 422,
+    "invalid_email": 422,
+    "integer_expected": 422,
+    "out_of_range": 422,
+    "required": 422,
+    "string_expected": 422,
+    "too_long": 422,
+    "idempotency_key_reused": 422,
+    # Who asks, and how often.
+    "invalid_credentials": 401,
+    "too_many_attempts": 429,
+    # The agreement says no.
+    Reason.LIMIT_REACHED.value: 403,
+    Reason.EXPIRED.value: 403,
+    Reason.NOT_STARTED.value: 403,
+    Reason.SUSPENDED.value: 403,
+    Reason.INACTIVE.value: 403,
+    Reason.PLAN_INACTIVE.value: 403,
+    # There is no such thing.
+    Reason.NO_SERVICE.value: 404,
+    Reason.NOT_HELD.value: 404,
+    "not_found": 404,
+    # It does not fit what is there; the codes of Conflict that are not named here are 409 too.
+    Reason.HOLD_EXPIRED.value: 409,
+    Reason.HOLDER_SEATED.value: 409,
+    Reason.LIMIT_BELOW_USAGE.value: 409,
+    Reason.STILL_SEATED.value: 409,
+    Reason.TRANSITION_NOT_ALLOWED.value: 409,
+    "request_in_progress": 409,
+    # We cannot.
+    "internal_error": 500,
+    "misconfigured": 503,
+    "storage_unavailable": 503,
+}
+"""From code to status. Reasons, input codes and our own codes; nothing else decides a status."""
+
+_RETRYABLE = frozenset({"storage_unavailable", "misconfigured", "request_in_progress", "too_many_attempts"})
+
+_SENTENCES = {
+    Reason.LIMIT_REACHED: FULL_OR_EXPIRED,
+    Reason.EXPIRED: FULL_OR_EXPIRED,
+    Reason.NOT_STARTED: FULL_OR_EXPIRED,
+    Reason.SUSPENDED: FULL_OR_EXPIRED,
+    Reason.INACTIVE: FULL_OR_EXPIRED,
+    Reason.NO_SERVICE: "The project has no service of this kind.",
+    Reason.NOT_HELD: "The user has no seat to give away.",
+    Reason.HOLD_EXPIRED: "The hold is past its end; take a new one.",
+    Reason.HOLDER_SEATED: "The other user has a seat already.",
+}
+_NAMELESS = "The API key and domain do not identify a project."
+_AWAY = "The service is temporarily unavailable. Nothing is lost by asking again."
+
+
+class RequestInProgress(SeatguardError):
+    """The first request with this idempotency key still runs."""
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__("the first request with this Idempotency-Key still runs; ask again")
+
+
+class IdempotencyKeyReused(SeatguardError):
+    """The idempotency key belongs to a request with other content."""
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key was sent with other content before; use a new one")
+
+
+class TooManyAttempts(SeatguardError):
+    """The client's address failed to identify itself too often."""
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__("too many failed identifications from this address")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldProblem:
+    """What is wrong with one field of the request."""
+
+    field: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A "no" or an error before it has a shape.
+
+    Attributes:
+        status: from :data:`STATUS`.
+        code: for programs; the sentence may change, the code does not.
+        detail: one sentence for people; never holds anything secret.
+        retryable: whether the same request may succeed later.
+        facts: the numbers behind it: ``limit``, ``current``, ``expiry``, ``held``.
+        fields: what is wrong with which field.
+        headers: that the answer needs, such as ``Retry-After``.
+    """
+
+    status: int
+    code: str
+    detail: str
+    retryable: bool = False
+    facts: dict[str, Any] | None = None
+    fields: Sequence[FieldProblem] = ()
+    headers: Sequence[tuple[str, str]] = field(default=())
+
+
+Shape: TypeAlias = Callable[[Refusal, str], Response]
+"""Gives a refusal the body of a family of routes; the second argument is the request's id."""
+
+
+def seed_shape(refusal: Refusal, request_id: str) -> Response:
+    """The documented shape of the seed routes, with ``code``, ``retryable`` and ``request_id`` added."""
+    body: dict[str, Any] = {"status": "error", "allowed": False, "message": refusal.detail}
+    if refusal.facts is not None:
+        body["data"] = refusal.facts
+    body |= {"code": refusal.code, "retryable": refusal.retryable, "request_id": request_id}
+    return replies.answer(refusal.status, replies.encode(body), refusal.headers)
+
+
+def problem_shape(refusal: Refusal, request_id: str) -> Response:
+    """RFC 9457, with ``code``, ``retryable``, ``request_id``, the facts and ``errors`` added."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(refusal.status).phrase,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "code": refusal.code,
+        "retryable": refusal.retryable,
+        "request_id": request_id,
+        **(refusal.facts or {}),
+    }
+    if refusal.fields:
+        body["errors"] = [
+            {"pointer": f"/{one.field}", "code": one.code, "detail": one.message} for one in refusal.fields
+        ]
+    return replies.answer(refusal.status, replies.encode(body), refusal.headers, "application/problem+json")
+
+
+def of_decision(decision: Decision[SeatFacts], exchange: Exchange) -> Refusal:
+    """A decision's "no"."""
+    reason, settings = decision.reason, exchange.settings
+    status = STATUS[reason.value]
+    detail = _SENTENCES.get(reason, reason.value)
+    facts = replies.numbers(decision.facts)
+    if reason is Reason.NO_SERVICE and settings.missing_service == 403:
+        status, detail, facts = 403, FULL_OR_EXPIRED, {"limit": 0, "current": 0, "expiry": None}
+    # A refused transfer is about people, not about numbers.
+    if reason in (Reason.NOT_HELD, Reason.HOLDER_SEATED):
+        facts = None
+    return Refusal(status=status, code=reason.value, detail=detail, retryable=reason.retryable, facts=facts)
+
+
+def of_error(error: Exception, exchange: Exchange) -> Refusal:
+    """Whatever was raised, told without anything that is not the caller's business."""
+    match error:
+        case Denied(decision=Decision(facts=SeatFacts()) as decision):
+            return of_decision(decision, exchange)
+        case BodyError(status=status, code=code, message=message):
+            return Refusal(status=status, code=code, detail=_sentence(message))
+        case InvalidInput():
+            return _of_input(error)
+        case AuthenticationFailed():
+            challenge = ("WWW-Authenticate", 'Bearer realm="seatguard"')
+            return _refusal("invalid_credentials", _NAMELESS, headers=[challenge])
+        case TooManyAttempts(retry_after=seconds):
+            return _refusal("too_many_attempts", _sentence(str(error)), headers=_later(seconds))
+        case NotFound(kind=kind):
+            return _refusal("not_found", f"There is no such {kind}.")
+        case RequestInProgress(retry_after=seconds):
+            return _refusal("request_in_progress", _sentence(str(error)), headers=_later(seconds))
+        case IdempotencyKeyReused():
+            return _refusal("idempotency_key_reused", _sentence(str(error)))
+        case Conflict(code=code):
+            return Refusal(status=STATUS.get(code, 409), code=code, detail=_sentence(str(error)))
+        case StorageUnavailable(retry_after=seconds):
+            logger.warning("storage unavailable: %s", error, extra={"request_id": exchange.request_id})
+            return _refusal("storage_unavailable", _AWAY, headers=_later(seconds))
+        case Misconfigured():
+            logger.error("misconfigured: %s", error, extra={"request_id": exchange.request_id})
+            return _refusal("misconfigured", _AWAY, headers=_later(30))
+        case HTTPException():
+            return _of_http(error)
+    return _refusal("internal_error", "Something went wrong on our side.")
+
+
+def _refusal(code: str, detail: str, *, headers: Sequence[tuple[str, str]] = ()) -> Refusal:
+    return Refusal(
+        status=STATUS[code], code=code, detail=detail, retryable=code in _RETRYABLE, headers=headers
+    )
+
+
+def _of_input(error: InvalidInput) -> Refusal:
+    # A request that could not be read says more than a value that could not be used.
+    first = min(error.problems, key=lambda problem: STATUS.get(problem.code, 422))
+    return Refusal(
+        status=STATUS.get(first.code, 422),
+        code=first.code,
+        detail="; ".join(f"{problem.field} {problem.message}" for problem in error.problems) + ".",
+        fields=[
+            FieldProblem(field=problem.field, code=problem.code, message=problem.message)
+            for problem in error.problems
+        ],
+    )
+
+
+def _of_http(error: HTTPException) -> Refusal:
+    """What the framework or the host's own hooks raised on our routes."""
+    status = error.code or 500
+    if status == 413:
+        return _refusal("body_too_large", "The body is too large; send less.")
+    if status >= 500:
+        return _refusal("internal_error", "Something went wrong on our side.")
+    skipped = ("content-type", "content-length")
+    headers = [(name, value) for name, value in error.get_headers() if name.lower() not in skipped]
+    code = error.name.lower().replace(" ", "_").replace("'", "")
+    return Refusal(status=status, code=code, detail=f"{error.name}.", headers=headers)
+
+
+def _later(seconds: int) -> list[tuple[str, str]]:
+    return [("Retry-After", str(seconds))]
+
+
+def _sentence(text: str) -> str:
+    """The text with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")

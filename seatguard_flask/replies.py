@@ -1,0 +1,104 @@
+"""Bodies and responses: JSON in the documented order, encoded once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from flask import Response
+
+from seatguard.entitlements.model import Terms
+from seatguard.seats.model import Seat, SeatFacts
+
+JSON = "application/json"
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    """The body as it is sent: compact, in the order of its members."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def answer(
+    status: int, body: bytes, headers: Sequence[tuple[str, str]] = (), media_type: str = JSON
+) -> Response:
+    """A response with exactly these bytes."""
+    response = Response(body, status, content_type=media_type)
+    for name, value in headers:
+        response.headers[name] = value
+    return response
+
+
+def success(message: str, data: dict[str, Any]) -> bytes:
+    """The body of a "yes" of every route but validate."""
+    return encode({"status": "success", "message": message, "data": data})
+
+
+def numbers(facts: SeatFacts) -> dict[str, Any] | None:
+    """Limit, current use and expiry as documented; ``held`` only where there are holds."""
+    terms, usage = facts.terms, facts.usage
+    if terms is None:
+        return None
+    shown: dict[str, Any] = {
+        "limit": terms.limit,
+        "current": usage.live,
+        "expiry": None if terms.expires_on is None else terms.expires_on.isoformat(),
+    }
+    if usage.held:
+        shown["held"] = usage.held
+    return shown
+
+
+def allowed(facts: SeatFacts) -> bytes:
+    """The body of validate's "yes", put together without an encoder: it is asked before every new user."""
+    terms, usage = terms_of(facts), facts.usage
+    limit = "null" if terms.limit is None else terms.limit
+    expiry = "null" if terms.expires_on is None else f'"{terms.expires_on}"'
+    held = f',"held":{usage.held}' if usage.held else ""
+    return (
+        '{"status":"success","allowed":true,"message":"User creation allowed.","data":'
+        f'{{"service_id":{terms.number},"type":{_text(terms.type)},"limit":{limit},'
+        f'"current":{usage.live},"expiry":{expiry}{held}}}}}'
+    ).encode()
+
+
+def terms_of(facts: SeatFacts) -> Terms:
+    """The terms; every "yes" is about a subscription."""
+    if facts.terms is None:
+        raise TypeError(f"a decision without terms is no yes: {facts!r}")
+    return facts.terms
+
+
+def seat_of(facts: SeatFacts) -> Seat:
+    """The seat; every "yes" to a taker has one."""
+    if facts.seat is None:
+        raise TypeError(f"a decision without a seat is no yes to a taker: {facts!r}")
+    return facts.seat
+
+
+def instant(moment: dt.datetime | None) -> str | None:
+    """An instant as RFC 3339 in UTC."""
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def hold(facts: SeatFacts) -> dict[str, Any]:
+    """A hold, or the seat it has become."""
+    terms, usage, seat = terms_of(facts), facts.usage, seat_of(facts)
+    return {
+        "id": seat.id,
+        "user_id": seat.number,
+        "username": seat.holder,
+        "service_id": terms.number,
+        "state": seat.state.value,
+        "expires_at": instant(seat.lapses_at),
+        "limit": terms.limit,
+        "current": usage.live,
+        "held": usage.held,
+    }
+
+
+@lru_cache(maxsize=1024)
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,153 @@
+"""The API as data: what each route asks and answers. Blueprints and the OpenAPI document are made from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, Response
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_exceptions
+
+from seatguard.errors import SeatguardError
+from seatguard_flask import headers, problems
+from seatguard_flask.exchange import Exchange, begin
+from seatguard_flask.problems import Shape
+from seatguard_flask.schemas.asking import AskedByUrl, AskedInBody
+from seatguard_flask.state import State
+
+Handler = Callable[..., Response]
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+_CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer of a route.
+
+    Attributes:
+        model: schema of its body.
+        examples: by name.
+    """
+
+    status: int
+    description: str
+    model: type[BaseModel]
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method of one path.
+
+    Attributes:
+        name: endpoint and ``operationId``.
+        handler: is given the exchange and the variables of the path.
+        shape: gives refusals their body.
+        codes: the refusals of its own; those that every route of its kind has go without saying.
+        keyed: whether the caller must identify itself.
+        once: whether an ``Idempotency-Key`` is honoured.
+    """
+
+    tag: str
+    method: str
+    rule: str
+    name: str
+    handler: Handler
+    shape: Shape
+    summary: str
+    description: str = ""
+    body: type[AskedInBody] | None = None
+    query: type[AskedByUrl] | None = None
+    answers: tuple[Answer, ...]
+    codes: tuple[str, ...] = ()
+    keyed: bool = True
+    once: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path as OpenAPI writes it."""
+        return _CONVERTER.sub(r"{\1}", self.rule)
+
+    @property
+    def variables(self) -> list[str]:
+        """The variables of the path."""
+        return _CONVERTER.findall(self.rule)
+
+
+def blueprints(state: State, routes: Iterable[Route]) -> list[Blueprint]:
+    """One blueprint a slice, bound to one instance of the extension."""
+    made: dict[str, Blueprint] = {}
+    methods: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        if route.tag not in made:
+            made[route.tag] = _blueprint(state, route.tag, route.shape)
+        made[route.tag].add_url_rule(
+            route.rule,
+            endpoint=route.name,
+            view_func=_view(state, route),
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+        methods.setdefault(route.rule, {})[route.method] = route
+    for rule, known in methods.items():
+        allowed = {*known, "HEAD"} if "GET" in known else set(known)
+        first = next(iter(known.values()))
+        # Flask answers an unknown method before any blueprint is asked; so we know them all.
+        made[first.tag].add_url_rule(
+            rule,
+            endpoint=f"{first.name}_other",
+            view_func=_refuses_method(sorted(allowed)),
+            methods=sorted(_METHODS - allowed),
+            provide_automatic_options=False,
+        )
+    return list(made.values())
+
+
+def _blueprint(state: State, tag: str, shape: Shape) -> Blueprint:
+    blueprint = Blueprint(f"{state.name}_{tag}", __name__, url_prefix=state.settings.url_prefix)
+
+    def refuse(error: Exception) -> ResponseReturnValue:
+        if isinstance(error, HTTPException) and error.response is not None:
+            return error.get_response()
+        exchange = begin(state)
+        return shape(problems.of_error(error, exchange), exchange.request_id)
+
+    def finish(response: Response) -> Response:
+        return headers.finish(response, begin(state))
+
+    blueprint.register_error_handler(SeatguardError, refuse)
+    # By number too: handlers of the host for a number would come before ours for the class.
+    for code in default_exceptions:
+        blueprint.register_error_handler(code, refuse)
+    blueprint.register_error_handler(HTTPException, refuse)
+    blueprint.after_request(finish)
+    return blueprint
+
+
+def _view(state: State, route: Route) -> Callable[..., Response]:
+    handler = route.handler
+
+    def view(**variables: str) -> Response:
+        return handler(begin(state), **variables)
+
+    view.__name__ = route.name
+    view.__doc__ = route.summary
+    return view
+
+
+def _refuses_method(allowed: list[str]) -> Callable[..., Response]:
+    def other(**_: str) -> Response:
+        raise MethodNotAllowed(valid_methods=allowed)
+
+    return other
+
+
+def refusing(shape: Shape, exchange: Exchange) -> Callable[[Any], Response]:
+    """Makes the answer of a "no" in that shape."""
+    return lambda decision: shape(problems.of_decision(decision, exchange), exchange.request_id)

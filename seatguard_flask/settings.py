@@ -1,0 +1,190 @@
+"""Settings: what ``app.config`` says about Seatguard, read once, typed and frozen."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from seatguard.engine import EngineOptions
+from seatguard.errors import Misconfigured
+from seatguard.seats.rules import MAX_HOLD
+
+T = TypeVar("T")
+Read = Callable[[str, Any], T]
+
+PREFIX = "SEATGUARD_"
+
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+_URL_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+_OLDEST_ADVICE = 60.0
+
+
+def _a_bool(key: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else str(value) if value in (0, 1) else ""
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise Misconfigured(f"{key} is {value!r}: set True or False (or the words true, false, yes, no, on, off)")
+
+
+def _a_text(key: str, value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise Misconfigured(f"{key} must be text that is not empty, or None")
+
+
+def _a_secret(key: str, value: Any) -> bytes | None:
+    if value is None:
+        return None
+    secret = value.encode() if isinstance(value, str) else value
+    # The value is a secret even when it is of a wrong kind: the message shows none of it.
+    if not isinstance(secret, bytes) or not secret:
+        raise Misconfigured(f"{key} must be text or bytes that are not empty, or None: use 32 random bytes")
+    return secret
+
+
+def _seconds(key: str, value: Any) -> float:
+    seconds = math.nan
+    if not isinstance(value, bool) and isinstance(value, int | float | str):
+        with contextlib.suppress(ValueError):
+            seconds = float(value)
+    if not 0 <= seconds <= _OLDEST_ADVICE:
+        raise Misconfigured(f"{key} is {value!r}: set a number of seconds from 0 to {_OLDEST_ADVICE:.0f}")
+    return seconds
+
+
+def _whole(lowest: int, highest: int) -> Read[int]:
+    def read(key: str, value: Any) -> int:
+        number = lowest - 1
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
+            number = int(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            number = value
+        if not lowest <= number <= highest:
+            raise Misconfigured(f"{key} is {value!r}: set a whole number from {lowest} to {highest}")
+        return number
+
+    return read
+
+
+def _an_url_prefix(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not _URL_PREFIX.fullmatch(value):
+        raise Misconfigured(f'{key} is {value!r}: set a path such as "/api/v1", without a slash at its end')
+    return value
+
+
+def _a_missing_service(key: str, value: Any) -> int:
+    if not isinstance(value, bool) and str(value) in ("404", "403"):
+        return int(value)
+    raise Misconfigured(f'{key} is {value!r}: set "404" or "403"')
+
+
+def _setting(default: T, read: Read[T], about: str, *, secret: bool = False) -> T:
+    made: T = field(default=default, repr=not secret, metadata={"read": read, "about": about})
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Each attribute is the key ``SEATGUARD_<NAME>`` of ``app.config``.
+
+    The metadata of each field tells what it is for; the reference is made from it. Secrets, and the
+    storage URI, which may hold a password, are left out of ``repr``.
+
+    >>> Settings.from_config({"SEATGUARD_URL_PREFIX": "/seats"}).url_prefix
+    '/seats'
+    >>> Settings.from_config({"SEATGUARD_URLPREFIX": "/seats"})
+    Traceback (most recent call last):
+    ...
+    seatguard.errors.Misconfigured: unknown setting SEATGUARD_URLPREFIX: did you mean SEATGUARD_URL_PREFIX?
+    """
+
+    storage_uri: str | None = _setting(
+        None, _a_text, "where seats are kept; required unless debugging or testing", secret=True
+    )
+    gate_uri: str | None = _setting(
+        None, _a_text, "a gate of its own; left out or the same as the storage's", secret=True
+    )
+    url_prefix: str = _setting("/api/v1", _an_url_prefix, "where the API is mounted")
+    api_enabled: bool = _setting(True, _a_bool, "whether the API is mounted at all")
+    validate_max_age: float = _setting(
+        1.0, _seconds, "seconds that the advice of validate may be old; 0 reads always"
+    )
+    fold_case: bool = _setting(True, _a_bool, "whether John and john are one user")
+    key_pepper: bytes | None = _setting(
+        None, _a_secret, "secret under which API keys are hashed; 16-digit keys need it", secret=True
+    )
+    journal_key: bytes | None = _setting(
+        None, _a_secret, "secret that signs the journal's checkpoints", secret=True
+    )
+    hold_ttl: int = _setting(
+        60, _whole(1, int(MAX_HOLD.total_seconds())), "seconds a hold lasts when the caller names none"
+    )
+    missing_service: int = _setting(
+        404, _a_missing_service, "status for a project without a service: 404, or 403 as for a full one"
+    )
+    form_bodies: bool = _setting(False, _a_bool, "whether the seed routes read HTML form bodies as well")
+    auth_failures_per_minute: int = _setting(
+        60, _whole(0, 1_000_000), "failed identifications per client address and minute; 0 is no limit"
+    )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, prefix: str = PREFIX) -> Settings:
+        """The settings in ``config``; keys that do not begin with the prefix are not ours.
+
+        Args:
+            config: ``app.config``, or any mapping.
+            prefix: beginning of the keys; a second instance on one app has another.
+
+        Raises:
+            Misconfigured: a key is unknown, a value cannot be used, or two do not fit together; the
+                message names the key and tells what to write.
+        """
+        readers = {prefix + one.name.upper(): one for one in fields(cls)}
+        values: dict[str, Any] = {}
+        for key in config:
+            if not key.startswith(prefix):
+                continue
+            known = readers.get(key)
+            if known is None:
+                raise Misconfigured(_unknown(key, readers))
+            values[known.name] = known.metadata["read"](key, config[key])
+        settings = cls(**values)
+        settings._check_gate(prefix)
+        return settings
+
+    def engine_options(self) -> EngineOptions:
+        """The part of the settings that the engine knows."""
+        return EngineOptions(
+            max_age=self.validate_max_age,
+            fold_case=self.fold_case,
+            pepper=self.key_pepper,
+            journal_key=self.journal_key,
+        )
+
+    def storage_kind(self) -> str | None:
+        """The scheme of the storage URI: all of it that may be shown."""
+        return None if self.storage_uri is None else urlsplit(self.storage_uri).scheme.partition("+")[0]
+
+    def _check_gate(self, prefix: str) -> None:
+        if self.gate_uri is not None and self.gate_uri != self.storage_uri:
+            raise Misconfigured(
+                f"{prefix}GATE_URI differs from {prefix}STORAGE_URI: the gates there are (memory, sqlite,"
+                " postgresql, mysql, mariadb) share the transactions of their storage, so leave it out"
+            )
+
+
+def _unknown(key: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    advice = f"did you mean {close[0]}?" if close else "there are " + ", ".join(known)
+    return f"unknown setting {key}: {advice}"

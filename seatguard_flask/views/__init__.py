@@ -1,0 +1,12 @@
+"""One module a slice: it reads, asks the engine, and encodes. Decisions are made in the engine."""
+
+from seatguard_flask.routes import Route
+from seatguard_flask.views import holds, operations, registration, validation
+
+ROUTES: tuple[Route, ...] = (
+    *validation.ROUTES,
+    *registration.ROUTES,
+    *holds.ROUTES,
+    *operations.ROUTES,
+)
+"""Every route of the API."""

@@ -1,0 +1,63 @@
+"""``POST /validate-subscription``: may a user be created? Takes nothing."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from seatguard_flask import reading, replies
+from seatguard_flask.exchange import Exchange
+from seatguard_flask.identity import identify
+from seatguard_flask.problems import of_decision, seed_shape
+from seatguard_flask.routes import Answer, Route
+from seatguard_flask.schemas.validation import CreationAllowed, ValidateSubscription
+
+
+def validate(exchange: Exchange) -> Response:
+    """Whether there is room; near the limit and for a "no" the numbers are of this instant."""
+    asked = reading.body(exchange, ValidateSubscription, form=True)
+    caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
+    decision = exchange.engine.seats.check(caller.actor, caller.where(asked.service_type))
+    exchange.headers.append(("Seatguard-Age", f"{decision.facts.age:.3f}"))
+    if decision.allowed:
+        return replies.answer(200, replies.allowed(decision.facts))
+    return seed_shape(of_decision(decision, exchange), exchange.request_id)
+
+
+ROUTES = (
+    Route(
+        tag="validation",
+        method="POST",
+        rule="/validate-subscription",
+        name="validate_subscription",
+        handler=validate,
+        shape=seed_shape,
+        summary="May a user be created?",
+        description=(
+            "Call it before you create a user. It is advice and takes nothing: `register-user` decides. "
+            "Far from the limit the numbers may be a moment old; `Seatguard-Age` tells how many seconds."
+        ),
+        body=ValidateSubscription,
+        answers=(
+            Answer(
+                status=200,
+                description="There is room.",
+                model=CreationAllowed,
+                examples={
+                    "allowed": {
+                        "status": "success",
+                        "allowed": True,
+                        "message": "User creation allowed.",
+                        "data": {
+                            "service_id": 1,
+                            "type": "standard",
+                            "limit": 100,
+                            "current": 45,
+                            "expiry": "2026-12-31",
+                        },
+                    }
+                },
+            ),
+        ),
+        codes=("limit_reached", "expired", "not_started", "suspended", "inactive", "no_service"),
+    ),
+)
