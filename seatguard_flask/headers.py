@@ -18,10 +18,5 @@ PROTECTION = (
 
 def finish(response: Response, exchange: Exchange) -> Response:
     """The answer with its protection, the request's id, and what the view had to say beside its body."""
-    headers = response.headers
-    for name, value in PROTECTION:
-        headers[name] = value
-    headers["X-Request-Id"] = exchange.request_id
-    for name, value in exchange.headers:
-        headers[name] = value
+    response.headers.extend((*PROTECTION, ("X-Request-Id", exchange.request_id), *exchange.headers))
     return response

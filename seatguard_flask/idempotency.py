@@ -7,8 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response, request
-
 from seatguard.decisions import Decision
 from seatguard.errors import InvalidInput, StorageUnavailable
 from seatguard.idempotency.model import Begun, InFlight, Replied, Reply, Reused
@@ -24,7 +22,7 @@ REPLAYED = ("Idempotency-Replayed", "true")
 
 Act = Callable[[Render | None], Decision[SeatFacts]]
 Encode = Callable[[Decision[SeatFacts]], tuple[int, bytes]]
-Refuse = Callable[[Decision[SeatFacts]], Response]
+Refuse = Callable[[Decision[SeatFacts]], replies.Answer]
 
 
 def once(
@@ -35,7 +33,7 @@ def once(
     act: Act,
     encode: Encode,
     refuse: Refuse,
-) -> Response:
+) -> replies.Answer:
     """Do something, or answer as the first time.
 
     Without the header nothing is kept. With it, the bytes sent are the bytes that the store keeps,
@@ -53,7 +51,7 @@ def once(
         RequestInProgress: the first request with the key still runs.
         IdempotencyKeyReused: the key was sent with other content.
     """
-    key = request.headers.get(HEADER)
+    key = exchange.header("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         decision = act(None)
         return replies.answer(*encode(decision)) if decision.allowed else refuse(decision)
@@ -69,6 +67,7 @@ def once(
         key=key,
         body=_canonical(caller, asked),
     )
+    sealed: _Sealed
     match start:
         case Replied(status, body):
             return replies.answer(status, body, [REPLAYED])

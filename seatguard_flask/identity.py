@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import request
-
 from seatguard import keys
 from seatguard.actors import Actor
 from seatguard.errors import AuthenticationFailed, InvalidInput
@@ -42,7 +40,7 @@ def identify(exchange: Exchange, key: str, domain: str) -> Caller:
         TooManyAttempts: the client's address has failed too often.
     """
     name, local = _normalized(domain)
-    address = request.remote_addr
+    address = exchange.request.remote_addr
     wait = exchange.state.attempts.retry_after(address)
     if wait is not None and _can_be_guessed(key):
         raise TooManyAttempts(wait)

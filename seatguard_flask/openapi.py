@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from seatguard_flask.problems import FULL_OR_EXPIRED, STATUS, seed_shape
-from seatguard_flask.routes import Answer, Route
+from seatguard_flask.routes import Reply, Route
 from seatguard_flask.schemas.refusals import REQUEST_ID, ProblemDetails, SeedRefusal
 from seatguard_flask.version import VERSION
 from seatguard_flask.views import ROUTES
@@ -186,7 +186,7 @@ def _responses(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
     return dict(sorted(responses.items()))
 
 
-def _response(answer: Answer, names: dict[Any, Any]) -> dict[str, Any]:
+def _response(answer: Reply, names: dict[Any, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": names[answer.model]}
     if answer.examples:
         content["examples"] = {name: {"value": value} for name, value in answer.examples.items()}

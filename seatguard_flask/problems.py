@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from seatguard.decisions import Decision, Reason
@@ -159,11 +158,11 @@ class Refusal:
     headers: Sequence[tuple[str, str]] = field(default=())
 
 
-Shape: TypeAlias = Callable[[Refusal, str], Response]
+Shape: TypeAlias = Callable[[Refusal, str], replies.Answer]
 """Gives a refusal the body of a family of routes; the second argument is the request's id."""
 
 
-def seed_shape(refusal: Refusal, request_id: str) -> Response:
+def seed_shape(refusal: Refusal, request_id: str) -> replies.Answer:
     """The documented shape of the seed routes, with ``code``, ``retryable`` and ``request_id`` added."""
     body: dict[str, Any] = {"status": "error", "allowed": False, "message": refusal.detail}
     if refusal.facts is not None:
@@ -172,7 +171,7 @@ def seed_shape(refusal: Refusal, request_id: str) -> Response:
     return replies.answer(refusal.status, replies.encode(body), refusal.headers)
 
 
-def problem_shape(refusal: Refusal, request_id: str) -> Response:
+def problem_shape(refusal: Refusal, request_id: str) -> replies.Answer:
     """RFC 9457, with ``code``, ``retryable``, ``request_id``, the facts and ``errors`` added."""
     body: dict[str, Any] = {
         "type": "about:blank",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-from flask import request
+from flask import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -21,7 +21,7 @@ BodyT = TypeVar("BodyT", bound=AskedInBody)
 QueryT = TypeVar("QueryT", bound=AskedByUrl)
 
 WARNING_HEADER = "Seatguard-Warning"
-DOMAIN_HEADER = "X-Seatguard-Domain"
+DOMAIN = "HTTP_X_SEATGUARD_DOMAIN"
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_NAMED = 10
@@ -61,13 +61,13 @@ def body(exchange: Exchange, schema: type[BodyT], *, form: bool = False) -> Body
         BodyError: it cannot be read, or header and body name two different keys or domains.
         InvalidInput: fields are missing or of the wrong kind; all of them are named.
     """
-    raw, content_type = _raw(), request.content_type
+    raw, content_type = _raw(exchange.request), exchange.header("CONTENT_TYPE")
     if form and exchange.settings.form_bodies and (content_type or "").partition(";")[0].strip() == _FORM:
         members = _form(raw)
     else:
         members = parse_object(raw, content_type)
-    _merge(members, "api_key", _keys_in_headers())
-    domain = request.headers.get(DOMAIN_HEADER)
+    _merge(members, "api_key", _keys_in_headers(exchange))
+    domain = exchange.header(DOMAIN)
     if domain is not None:
         _merge(members, "domain", [domain])
     asked = _validated(schema, members)
@@ -76,7 +76,7 @@ def body(exchange: Exchange, schema: type[BodyT], *, form: bool = False) -> Body
     return asked
 
 
-def query(schema: type[QueryT]) -> QueryT:
+def query(exchange: Exchange, schema: type[QueryT]) -> QueryT:
     """The request's query, for methods without a body; the domain may stand in its header instead.
 
     Raises:
@@ -84,28 +84,28 @@ def query(schema: type[QueryT]) -> QueryT:
         InvalidInput: parameters are missing, unknown or of the wrong kind.
     """
     parameters: dict[str, Any] = {}
-    for name, values in request.args.lists():
+    for name, values in exchange.request.args.lists():
         if len(values) > 1:
             raise BodyError(400, "duplicate_member", f"{_shown(name)} is there twice; send it once")
         parameters[name] = values[0]
-    domain = request.headers.get(DOMAIN_HEADER)
+    domain = exchange.header(DOMAIN)
     if domain is not None:
         _merge(parameters, "domain", [domain])
     return _validated(schema, parameters)
 
 
-def key_in_headers() -> str | None:
+def key_in_headers(exchange: Exchange) -> str | None:
     """The key that the headers carry.
 
     Raises:
         BodyError: they carry two.
     """
     found: dict[str, Any] = {}
-    _merge(found, "api_key", _keys_in_headers())
+    _merge(found, "api_key", _keys_in_headers(exchange))
     return found.get("api_key")
 
 
-def _raw() -> bytes:
+def _raw(request: Request) -> bytes:
     """The body, unless it is too large; then it is not read."""
     declared = request.content_length
     if declared is not None and declared > MAX_BYTES:
@@ -145,12 +145,12 @@ def _form(raw: bytes) -> dict[str, Any]:
     raise problem  # out here, so that no context carries the form and with it the key
 
 
-def _keys_in_headers() -> list[str]:
+def _keys_in_headers(exchange: Exchange) -> list[str]:
     found = []
-    key = request.headers.get("X-API-Key")
+    key = exchange.header("HTTP_X_API_KEY")
     if key is not None:
         found.append(key)
-    authorization = request.headers.get("Authorization")
+    authorization = exchange.header("HTTP_AUTHORIZATION")
     if authorization is not None and authorization[:7].lower() == "bearer ":
         found.append(authorization[7:].strip())
     return found

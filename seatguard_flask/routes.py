@@ -13,20 +13,20 @@ from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_exceptions
 
 from seatguard.errors import SeatguardError
-from seatguard_flask import headers, problems
-from seatguard_flask.exchange import Exchange, begin
+from seatguard_flask import headers, problems, replies
+from seatguard_flask.exchange import Exchange, begin, remember, resume
 from seatguard_flask.problems import Shape
 from seatguard_flask.schemas.asking import AskedByUrl, AskedInBody
 from seatguard_flask.state import State
 
-Handler = Callable[..., Response]
+Handler = Callable[..., replies.Answer]
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Reply:
     """One answer of a route.
 
     Attributes:
@@ -64,7 +64,7 @@ class Route:
     description: str = ""
     body: type[AskedInBody] | None = None
     query: type[AskedByUrl] | None = None
-    answers: tuple[Answer, ...]
+    answers: tuple[Reply, ...]
     codes: tuple[str, ...] = ()
     keyed: bool = True
     once: bool = False
@@ -115,11 +115,14 @@ def _blueprint(state: State, tag: str, shape: Shape) -> Blueprint:
     def refuse(error: Exception) -> ResponseReturnValue:
         if isinstance(error, HTTPException) and error.response is not None:
             return error.get_response()
-        exchange = begin(state)
+        exchange = resume(state)
         return shape(problems.of_error(error, exchange), exchange.request_id)
 
     def finish(response: Response) -> Response:
-        return headers.finish(response, begin(state))
+        # A view's own answer is finished; others are made by error handlers and by the host's hooks.
+        if isinstance(response, replies.Answer) and response.finished:
+            return response
+        return headers.finish(response, resume(state))
 
     blueprint.register_error_handler(SeatguardError, refuse)
     # By number too: handlers of the host for a number would come before ours for the class.
@@ -131,10 +134,19 @@ def _blueprint(state: State, tag: str, shape: Shape) -> Blueprint:
 
 
 def _view(state: State, route: Route) -> Callable[..., Response]:
-    handler = route.handler
+    handler, shape = route.handler, route.shape
 
     def view(**variables: str) -> Response:
-        return handler(begin(state), **variables)
+        exchange = begin(state)
+        try:
+            response = handler(exchange, **variables)
+        except SeatguardError as error:
+            response = shape(problems.of_error(error, exchange), exchange.request_id)
+        except Exception:
+            remember(exchange)
+            raise
+        response.finished = True
+        return headers.finish(response, exchange)
 
     view.__name__ = route.name
     view.__doc__ = route.summary
@@ -148,6 +160,6 @@ def _refuses_method(allowed: list[str]) -> Callable[..., Response]:
     return other
 
 
-def refusing(shape: Shape, exchange: Exchange) -> Callable[[Any], Response]:
+def refusing(shape: Shape, exchange: Exchange) -> Callable[[Any], replies.Answer]:
     """Makes the answer of a "no" in that shape."""
     return lambda decision: shape(problems.of_decision(decision, exchange), exchange.request_id)

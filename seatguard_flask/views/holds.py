@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Response
-
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import AuthenticationFailed, NotFound
 from seatguard.seats.model import SeatFacts
@@ -16,7 +14,8 @@ from seatguard_flask.exchange import Exchange
 from seatguard_flask.idempotency import once
 from seatguard_flask.identity import identify
 from seatguard_flask.problems import problem_shape
-from seatguard_flask.routes import Answer, Route, refusing
+from seatguard_flask.replies import Answer
+from seatguard_flask.routes import Reply, Route, refusing
 from seatguard_flask.schemas.holds import (
     ConfirmHold,
     Held,
@@ -29,7 +28,7 @@ from seatguard_flask.schemas.holds import (
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
-def take(exchange: Exchange) -> Response:
+def take(exchange: Exchange) -> Answer:
     """Take a seat for a while; a user who holds or has one keeps it as it is."""
     asked = reading.body(exchange, TakeHold)
     caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
@@ -52,7 +51,7 @@ def take(exchange: Exchange) -> Response:
     )
 
 
-def confirm(exchange: Exchange, hold_id: str) -> Response:
+def confirm(exchange: Exchange, hold_id: str) -> Answer:
     """Turn a hold into a seat for good; needs no free seat, and twice is once."""
     asked = reading.body(exchange, ConfirmHold)
     caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
@@ -72,7 +71,7 @@ def confirm(exchange: Exchange, hold_id: str) -> Response:
     )
 
 
-def renew(exchange: Exchange, hold_id: str) -> Response:
+def renew(exchange: Exchange, hold_id: str) -> Answer:
     """Let a hold end later, counted from now."""
     asked = reading.body(exchange, RenewHold)
     caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
@@ -84,10 +83,10 @@ def renew(exchange: Exchange, hold_id: str) -> Response:
     return replies.answer(*_told(decision, "Hold renewed successfully."))
 
 
-def release(exchange: Exchange, hold_id: str) -> Response:
+def release(exchange: Exchange, hold_id: str) -> Answer:
     """Free the seat, held or confirmed; one that is free already is no error."""
-    key = reading.key_in_headers()
-    asked = reading.query(ReleaseHold)
+    key = reading.key_in_headers(exchange)
+    asked = reading.query(exchange, ReleaseHold)
     if key is None:
         raise AuthenticationFailed
     caller = identify(exchange, key, asked.domain)
@@ -131,8 +130,8 @@ ROUTES = (
         ),
         body=TakeHold,
         answers=(
-            Answer(status=201, description="The seat is held.", model=Held),
-            Answer(status=200, description="The user held or had a seat before.", model=Held),
+            Reply(status=201, description="The seat is held.", model=Held),
+            Reply(status=200, description="The user held or had a seat before.", model=Held),
         ),
         codes=("limit_reached", "expired", "not_started", "suspended", "inactive", "no_service"),
         once=True,
@@ -147,7 +146,7 @@ ROUTES = (
         summary="Turn a hold into a seat for good.",
         description="Needs no free seat. Confirming twice is confirming once.",
         body=ConfirmHold,
-        answers=(Answer(status=200, description="The user has the seat for good.", model=Held),),
+        answers=(Reply(status=200, description="The user has the seat for good.", model=Held),),
         codes=("hold_expired", "not_found"),
         once=True,
     ),
@@ -160,7 +159,7 @@ ROUTES = (
         shape=problem_shape,
         summary="Let a hold end later.",
         body=RenewHold,
-        answers=(Answer(status=200, description="The hold has another end.", model=Held),),
+        answers=(Reply(status=200, description="The hold has another end.", model=Held),),
         codes=("hold_expired", "not_found"),
     ),
     Route(
@@ -173,7 +172,7 @@ ROUTES = (
         summary="Free a held seat.",
         description="Held or confirmed, it is free afterwards. Releasing twice is releasing once.",
         query=ReleaseHold,
-        answers=(Answer(status=200, description="The seat is free.", model=HoldReleased),),
+        answers=(Reply(status=200, description="The seat is free.", model=HoldReleased),),
         codes=("not_found",),
     ),
 )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Response, request
-
 from seatguard.errors import Misconfigured, StorageUnavailable
 from seatguard_flask import replies
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.problems import logger, problem_shape
-from seatguard_flask.routes import Answer, Route
+from seatguard_flask.replies import Answer
+from seatguard_flask.routes import Reply, Route
 from seatguard_flask.schemas.operations import Health, OpenApiDocument
 from seatguard_flask.version import VERSION
 
 
-def health(exchange: Exchange) -> Response:
+def health(exchange: Exchange) -> Answer:
     """Live as long as it answers; ready when the store does."""
     durability: str | None = None
     retry_after = 1
@@ -37,11 +36,11 @@ def health(exchange: Exchange) -> Response:
     return replies.answer(200 if ready else 503, replies.encode(body), headers)
 
 
-def openapi(exchange: Exchange) -> Response:
+def openapi(exchange: Exchange) -> Answer:
     """The document that describes the API."""
     from seatguard_flask.openapi import document
 
-    root = request.script_root
+    root = exchange.request.script_root
     return replies.answer(200, replies.encode(document(exchange.settings.url_prefix, server=root or "/")))
 
 
@@ -56,8 +55,8 @@ ROUTES = (
         summary="Is the service live and ready?",
         description="Load balancers read the status, people the rest.",
         answers=(
-            Answer(status=200, description="Ready.", model=Health),
-            Answer(status=503, description="Live, but the store does not answer.", model=Health),
+            Reply(status=200, description="Ready.", model=Health),
+            Reply(status=503, description="Live, but the store does not answer.", model=Health),
         ),
         keyed=False,
     ),
@@ -69,7 +68,7 @@ ROUTES = (
         handler=openapi,
         shape=problem_shape,
         summary="This document.",
-        answers=(Answer(status=200, description="OpenAPI 3.1.", model=OpenApiDocument),),
+        answers=(Reply(status=200, description="OpenAPI 3.1.", model=OpenApiDocument),),
         keyed=False,
     ),
 )

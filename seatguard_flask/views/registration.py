@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
-
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import AuthenticationFailed
 from seatguard.seats.model import Seat, SeatFacts, SeatState
@@ -15,7 +13,8 @@ from seatguard_flask.exchange import Exchange
 from seatguard_flask.idempotency import once
 from seatguard_flask.identity import Caller, identify
 from seatguard_flask.problems import problem_shape, seed_shape
-from seatguard_flask.routes import Answer, Route, refusing
+from seatguard_flask.replies import Answer
+from seatguard_flask.routes import Reply, Route, refusing
 from seatguard_flask.schemas.registration import (
     DeactivateByUrl,
     Deactivated,
@@ -29,7 +28,7 @@ from seatguard_flask.schemas.registration import (
 )
 
 
-def register(exchange: Exchange) -> Response:
+def register(exchange: Exchange) -> Answer:
     """Take a seat; a user who has one keeps it."""
     asked = reading.body(exchange, RegisterUser, form=True)
     caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
@@ -51,7 +50,7 @@ def register(exchange: Exchange) -> Response:
     )
 
 
-def deactivate(exchange: Exchange) -> Response:
+def deactivate(exchange: Exchange) -> Answer:
     """Free a seat; a user without one is no error."""
     asked = reading.body(exchange, DeactivateUser, form=True)
     caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
@@ -71,7 +70,7 @@ def deactivate(exchange: Exchange) -> Response:
     )
 
 
-def deactivate_by_url(exchange: Exchange, username: str) -> Response:
+def deactivate_by_url(exchange: Exchange, username: str) -> Answer:
     """The same as a DELETE."""
     caller, asked = _by_url(exchange, DeactivateByUrl)
     decision = exchange.engine.seats.release(caller.actor, caller.where(asked.service_type), username)
@@ -80,7 +79,7 @@ def deactivate_by_url(exchange: Exchange, username: str) -> Response:
     return replies.answer(*_deactivated(decision, username))
 
 
-def transfer(exchange: Exchange) -> Response:
+def transfer(exchange: Exchange) -> Answer:
     """Give a seat to another user; at no moment is it free."""
     asked = reading.body(exchange, TransferUser)
     caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
@@ -105,7 +104,7 @@ def transfer(exchange: Exchange) -> Response:
     )
 
 
-def users(exchange: Exchange) -> Response:
+def users(exchange: Exchange) -> Answer:
     """One page of the users who have a seat."""
     caller, asked = _by_url(exchange, ListUsers)
     engine, access = exchange.engine, caller.access
@@ -121,8 +120,8 @@ def users(exchange: Exchange) -> Response:
 
 
 def _by_url(exchange: Exchange, schema: type[reading.QueryT]) -> tuple[Caller, reading.QueryT]:
-    key = reading.key_in_headers()
-    asked = reading.query(schema)
+    key = reading.key_in_headers(exchange)
+    asked = reading.query(exchange, schema)
     if key is None:
         raise AuthenticationFailed
     return identify(exchange, key, asked.domain), asked
@@ -202,7 +201,7 @@ ROUTES = (
         ),
         body=RegisterUser,
         answers=(
-            Answer(
+            Reply(
                 status=200,
                 description="The user has a seat.",
                 model=Registered,
@@ -228,7 +227,7 @@ ROUTES = (
         summary="Free a user's seat.",
         description="A user who has no seat is no error: the answer says `already_deactivated`.",
         body=DeactivateUser,
-        answers=(Answer(status=200, description="The user has no seat.", model=Deactivated),),
+        answers=(Reply(status=200, description="The user has no seat.", model=Deactivated),),
         codes=("no_service",),
         once=True,
     ),
@@ -242,7 +241,7 @@ ROUTES = (
         summary="Free a user's seat.",
         description="The same as `deactivate-user`.",
         query=DeactivateByUrl,
-        answers=(Answer(status=200, description="The user has no seat.", model=Deactivated),),
+        answers=(Reply(status=200, description="The user has no seat.", model=Deactivated),),
         codes=("no_service",),
     ),
     Route(
@@ -255,7 +254,7 @@ ROUTES = (
         summary="Give a user's seat to another user.",
         description="In one step: at no moment is the seat free, and no free seat is needed.",
         body=TransferUser,
-        answers=(Answer(status=200, description="The seat has another user.", model=Transferred),),
+        answers=(Reply(status=200, description="The seat has another user.", model=Transferred),),
         codes=("not_held", "holder_seated", "no_service"),
         once=True,
     ),
@@ -269,6 +268,6 @@ ROUTES = (
         summary="List the users who have a seat.",
         description="In the order they took it. Compare it with your own users to find who is missing.",
         query=ListUsers,
-        answers=(Answer(status=200, description="One page.", model=UserPage),),
+        answers=(Reply(status=200, description="One page.", model=UserPage),),
     ),
 )

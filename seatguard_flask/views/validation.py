@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Response
-
 from seatguard_flask import reading, replies
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.identity import identify
 from seatguard_flask.problems import of_decision, seed_shape
-from seatguard_flask.routes import Answer, Route
+from seatguard_flask.replies import Answer
+from seatguard_flask.routes import Reply, Route
 from seatguard_flask.schemas.validation import CreationAllowed, ValidateSubscription
 
 
-def validate(exchange: Exchange) -> Response:
+def validate(exchange: Exchange) -> Answer:
     """Whether there is room; near the limit and for a "no" the numbers are of this instant."""
     asked = reading.body(exchange, ValidateSubscription, form=True)
     caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
@@ -38,7 +37,7 @@ ROUTES = (
         ),
         body=ValidateSubscription,
         answers=(
-            Answer(
+            Reply(
                 status=200,
                 description="There is room.",
                 model=CreationAllowed,
