@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +13,8 @@ from seatguard.subscriptions.model import Overage, Subscription, SubscriptionSta
 
 MAX_GRACE_DAYS = 366
 _FIRST_DAY, _LAST_DAY = dt.date(1970, 1, 2), dt.date(9990, 12, 31)
+# Python's own parser also reads weeks, such as 2025-W01-1.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _S = SubscriptionState
 OPEN_STATES = frozenset({_S.TRIALING, _S.ACTIVE, _S.PAST_DUE})
@@ -43,7 +46,7 @@ def valid_date(value: object, *, field: str) -> dt.date:
     datetime.date(2027, 12, 31)
     """
     parsed = value
-    if isinstance(value, str) and len(value) == 10:
+    if isinstance(value, str) and _DAY.fullmatch(value):
         try:
             parsed = dt.date.fromisoformat(value)
         except ValueError:
