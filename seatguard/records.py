@@ -163,6 +163,11 @@ def valid_name(text: object, *, field: str = "name") -> str:
         )
     if not text.isprintable():
         raise InvalidInput.single(field, "invalid_characters", "must hold printable characters only")
+    # MariaDB's collations pad: to a unique index there, "Acme" and "Acme " are one name.
+    if text != text.strip():
+        raise InvalidInput.single(
+            field, "invalid_characters", "must not begin or end with white space; send it trimmed"
+        )
     return text
 
 

@@ -15,16 +15,16 @@ GIVEN_UP_AFTER = dt.timedelta(seconds=30)
 
 
 def valid_key(text: str) -> str:
-    """An idempotency key: 1 to 255 visible ASCII characters or spaces.
+    """An idempotency key: 1 to 255 visible ASCII characters, with spaces inside it at most.
 
     >>> valid_key("order-17")
     'order-17'
     """
-    if not text or len(text) > MAX_KEY or not (text.isascii() and text.isprintable()):
+    if not text or len(text) > MAX_KEY or not (text.isascii() and text.isprintable() and text == text.strip()):
         raise InvalidInput.single(
             "Idempotency-Key",
             "invalid_idempotency_key",
-            f"must be 1 to {MAX_KEY} printable ASCII characters, sent once",
+            f"must be 1 to {MAX_KEY} printable ASCII characters without spaces around them, sent once",
         )
     return text
 
