@@ -124,8 +124,9 @@ class _Journal:
         items = tuple(found[:limit])
         return Page(items, items[-1].id if len(found) > limit else None)
 
-    def stream(self, stream: str, *, after_seq: int, limit: int) -> list[Entry]:
-        entries = (self._rows.entries[entry] for entry in self._rows.streams.get(stream, ())[after_seq:])
+    def stream(self, stream: str, *, after_seq: int | None, limit: int) -> list[Entry]:
+        kept = self._rows.streams.get(stream, ())
+        entries = (self._rows.entries[entry] for entry in kept[after_seq or 0 :])
         return [entry for entry in entries if self._visible(entry)][:limit]
 
     def heads(self, aggregate: str, *, limit: int, after: str | None) -> Page[Head]:
@@ -138,6 +139,15 @@ class _Journal:
             self._rows.heads.get(owner) or Head(aggregate, owner, 0, GENESIS) for owner in owners[:limit]
         )
         return Page(items, items[-1].stream if len(owners) > limit else None)
+
+    def head(self, aggregate: str, stream: str) -> Head:
+        owner = self._rows.records[OWNERS[aggregate]].get(stream)
+        if owner is None or (self._tenant is not None and owner.tenant != self._tenant):
+            raise NotFound(aggregate, stream)
+        return self._rows.heads.get(stream) or Head(aggregate, stream, 0, GENESIS)
+
+    def ownerless(self, *, limit: int) -> list[tuple[str, int]]:
+        return []  # records with a stream are never removed here, and nobody else writes these rows
 
     def moved_since(self, instant: dt.datetime) -> list[Head]:
         first = floor(instant)

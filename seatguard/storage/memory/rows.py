@@ -117,7 +117,8 @@ class MemoryRows:
     def append(self, draft: Draft) -> Entry:
         """Put an entry at the end of its stream; undone with the unit."""
         owners = self.records[OWNERS[draft.aggregate]]
-        if draft.stream not in owners:
+        owner = owners.get(draft.stream)
+        if owner is None or owner.tenant != draft.tenant:
             raise NotFound(draft.aggregate, draft.stream)
         head = self.heads.get(draft.stream) or Head(draft.aggregate, draft.stream, 0, GENESIS)
         entry = placed(draft, seq=head.seq + 1, link=next_link(head.link, draft.digest()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -13,15 +14,19 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL, Dialect, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from seatguard.errors import Misconfigured, SeatguardError, StorageUnavailable
+from seatguard.errors import Misconfigured, StorageUnavailable
+from seatguard.storage.sqlalchemy.breaker import Breaker
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.tables import SCHEMA_HEAD, metadata, number, schema_version
 
 PATIENCE = 2.5
 """Seconds one unit may take, waiting and retrying included; a caller answers within three."""
+
+RECONNECT = 0.5
+"""Seconds in which a lost connection is made anew: a restarted server refuses at once or answers."""
 
 T = TypeVar("T")
 
@@ -46,6 +51,9 @@ class Database:
         self.url = _complete(url)
         self.engine = _engine(self.url)
         self._writing = threading.Lock()
+        self._breaker = Breaker(time.monotonic)
+        self._unit = threading.local()
+        event.listen(self.engine, "do_connect", self._connect)
         _open_databases.add(self)
 
     @property
@@ -105,30 +113,24 @@ class Database:
 
         Not retried: for units that the caller drives step by step.
         """
-        try:
-            with self._serialized(write), self._alive(write) as connection:
-                yield connection
-                connection.rollback()
-        except (DBAPIError, PoolTimeout) as error:
-            raise self._translated(error) from error
+        with self._translating(), self._serialized(write), self._alive(write) as connection:
+            yield connection
+            connection.rollback()
 
     def run(self, act: Callable[[Connection], T], *, write: bool = True) -> T:
         """Run a whole unit and commit it; again from its start when a race or a restart undid it.
 
         Raises:
-            StorageUnavailable: it could not be done within ``PATIENCE`` seconds.
+            StorageUnavailable: it could not be done in time.
         """
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                with self._serialized(write), self._begun(write) as connection:
-                    result = act(connection)
-                    connection.commit()
-                    return result
-            except (DBAPIError, PoolTimeout) as error:
-                if fault_of(error) is not Fault.PASSING or time.monotonic() > deadline:
-                    raise self._translated(error) from error
-            time.sleep(random.uniform(0.0005, 0.005))
+
+        def unit() -> T:
+            with self._serialized(write), self._begun(write) as connection:
+                result = act(connection)
+                connection.commit()
+                return result
+
+        return self._again(unit)
 
     def run_at_once(self, act: Callable[[Connection], T]) -> T | None:
         """Run one statement that is its own transaction; again when a restart undid it.
@@ -137,19 +139,36 @@ class Database:
             what ``act`` returned; ``None`` when the statement lost a race and changed nothing.
 
         Raises:
-            StorageUnavailable: it could not be done within ``PATIENCE`` seconds.
+            StorageUnavailable: it could not be done in time.
         """
-        deadline = time.monotonic() + PATIENCE
-        while True:
+
+        def unit() -> T | None:
             try:
                 with self.engine.connect() as connection:
                     return act(connection.execution_options(isolation_level="AUTOCOMMIT"))
-            except (DBAPIError, PoolTimeout) as error:
-                fault = fault_of(error)
-                if fault is Fault.BACKSTOP:
+            except DBAPIError as error:
+                if fault_of(error) is Fault.BACKSTOP:
                     return None
-                if fault is not Fault.PASSING or time.monotonic() > deadline:
-                    raise self._translated(error) from error
+                raise
+
+        return self._again(unit)
+
+    def _again(self, unit: Callable[[], T]) -> T:
+        """Run a unit until it is done; races for ``PATIENCE`` seconds, a lost connection once or twice."""
+        began = time.monotonic()
+        while True:
+            with self._translating():
+                try:
+                    return unit()
+                except DBAPIError as error:
+                    spent = time.monotonic() - began
+                    match fault_of(error):
+                        case Fault.RACE if spent < PATIENCE:
+                            pass
+                        case Fault.LOST if spent < RECONNECT:
+                            pass
+                        case _:
+                            raise
             time.sleep(random.uniform(0.0005, 0.005))
 
     def close(self) -> None:
@@ -159,24 +178,62 @@ class Database:
     def after_fork(self) -> None:
         """Leave the parent's connections to the parent; two processes on one would mix answers."""
         self._writing = threading.Lock()
+        self._breaker = Breaker(time.monotonic)
         self.engine.dispose(close=False)
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        """Make foreign errors ours, and keep count of lost connections."""
+        self._breaker.check()
+        self._unit.began = time.monotonic()
+        try:
+            yield
+        except PoolTimeout as error:
+            raise StorageUnavailable("all connections to the database are in use") from error
+        except DBAPIError as error:
+            fault = fault_of(error)
+            if fault is Fault.NO_SCHEMA:
+                raise Misconfigured(
+                    "the database has no Seatguard tables: run `seatguard db upgrade` on it"
+                ) from error
+            if fault is Fault.LOST:
+                self._breaker.failed()
+            elif isinstance(error, ProgrammingError | DataError):
+                raise  # ours to mend: waiting will not
+            kind = type(error.orig).__name__
+            raise StorageUnavailable(f"the {self.dialect.name} database did not answer ({kind})") from error
+        else:
+            self._breaker.succeeded()
+
+    def _connect(self, _dialect: object, _record: object, args: Any, options: Any) -> Any:
+        """Open no new connection for a unit that has already waited long for a free one.
+
+        ``None`` lets SQLAlchemy open it in its own way.
+        """
+        began = getattr(self._unit, "began", None)
+        if began is not None and time.monotonic() - began > RECONNECT:
+            raise StorageUnavailable("all connections to the database are in use, and no new one was tried")
+        if self.dialect.driver != "psycopg":
+            return None
+        from seatguard.storage.sqlalchemy.patience import PatientConnection
+
+        return PatientConnection.connect(*args, **options)
 
     @contextmanager
     def _alive(self, write: bool) -> Iterator[Connection]:
         """A begun connection that has just answered; a pooled one may have died since its last use."""
-        try:
-            begun = self._begun(write)
-            connection = begun.__enter__()
-            connection.exec_driver_sql("SELECT 1")
-        except DBAPIError as error:
-            if fault_of(error) is not Fault.PASSING:
-                raise
-            begun = self._begun(write)
-            connection = begun.__enter__()
-        try:
-            yield connection
-        finally:
-            begun.__exit__(None, None, None)
+        began = time.monotonic()
+        while True:
+            with contextlib.ExitStack() as opened:
+                try:
+                    connection = opened.enter_context(self._begun(write))
+                    connection.exec_driver_sql("SELECT 1")
+                except DBAPIError as error:
+                    if fault_of(error) is Fault.LOST and time.monotonic() - began < RECONNECT:
+                        continue
+                    raise
+                yield connection
+                return
 
     @contextmanager
     def _begun(self, write: bool) -> Iterator[Connection]:
@@ -197,14 +254,6 @@ class Database:
             yield
         finally:
             self._writing.release()
-
-    def _translated(self, error: DBAPIError | PoolTimeout) -> SeatguardError:
-        match fault_of(error):
-            case Fault.NO_SCHEMA:
-                return Misconfigured("the database has no Seatguard tables: run `seatguard db upgrade` on it")
-            case _:
-                kind = type(error.orig).__name__ if isinstance(error, DBAPIError) else "no free connection"
-                return StorageUnavailable(f"the {self.dialect.name} database did not answer ({kind})")
 
 
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
@@ -253,15 +302,11 @@ def _engine(url: URL) -> Engine:
     if backend == "sqlite":
         event.listen(engine, "connect", _sqlite_connected)
         event.listen(engine, "begin", _sqlite_begins)
-    elif backend == "postgresql" and engine.dialect.driver == "psycopg":
-        from seatguard.storage.sqlalchemy.patience import connect_with_patience
-
-        event.listen(engine, "do_connect", connect_with_patience)
     return engine
 
 
 def _postgres_arguments(url: URL) -> dict[str, Any]:
-    limits = "-c statement_timeout=2000 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=60000"
+    limits = "-c statement_timeout=1900 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=60000"
     given = url.query.get("options", "")
     return {"connect_timeout": 2, "options": f"{given} {limits}".strip()}
 
@@ -269,9 +314,9 @@ def _postgres_arguments(url: URL) -> dict[str, Any]:
 _MARIADB_ARGUMENTS: dict[str, Any] = {
     "charset": "utf8mb4",
     "connect_timeout": 2,
-    "read_timeout": 3,
-    "write_timeout": 3,
-    "init_command": "SET SESSION innodb_lock_wait_timeout=2, max_statement_time=2.5, "
+    "read_timeout": 2,
+    "write_timeout": 2,
+    "init_command": "SET SESSION innodb_lock_wait_timeout=1, max_statement_time=1.9, "
     "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 }
 

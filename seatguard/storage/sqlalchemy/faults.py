@@ -9,15 +9,17 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 
 class Fault(Enum):
     """What may be done about an error."""
 
-    PASSING = auto()
-    """The unit was undone by a race, a restart or a lost connection: run it again."""
+    RACE = auto()
+    """Another unit came first and this one was undone: run it again."""
+    LOST = auto()
+    """The server cannot be reached, or the connection to it was lost."""
     DUPLICATE = auto()
     """A unique value is taken."""
     BACKSTOP = auto()
@@ -29,11 +31,11 @@ class Fault(Enum):
 
 
 _POSTGRES = {
-    "40001": Fault.PASSING,
-    "40P01": Fault.PASSING,
-    "55P03": Fault.PASSING,
-    "57P01": Fault.PASSING,
-    "57P03": Fault.PASSING,
+    "40001": Fault.RACE,
+    "40P01": Fault.RACE,
+    "55P03": Fault.RACE,
+    "57P01": Fault.LOST,
+    "57P03": Fault.LOST,
     "23505": Fault.DUPLICATE,
     "23514": Fault.BACKSTOP,
     "23502": Fault.BACKSTOP,
@@ -41,12 +43,13 @@ _POSTGRES = {
     "3F000": Fault.NO_SCHEMA,
 }
 _MARIADB = {
-    1213: Fault.PASSING,
-    1205: Fault.PASSING,
-    1020: Fault.PASSING,
-    1053: Fault.PASSING,
-    2006: Fault.PASSING,
-    2013: Fault.PASSING,
+    1213: Fault.RACE,
+    1205: Fault.RACE,
+    1020: Fault.RACE,
+    1053: Fault.LOST,
+    2003: Fault.LOST,
+    2006: Fault.LOST,
+    2013: Fault.LOST,
     1062: Fault.DUPLICATE,
     1048: Fault.BACKSTOP,
     4025: Fault.BACKSTOP,
@@ -54,9 +57,9 @@ _MARIADB = {
     1146: Fault.NO_SCHEMA,
 }
 _SQLITE = {
-    "SQLITE_BUSY": Fault.PASSING,
-    "SQLITE_BUSY_SNAPSHOT": Fault.PASSING,
-    "SQLITE_LOCKED": Fault.PASSING,
+    "SQLITE_BUSY": Fault.RACE,
+    "SQLITE_BUSY_SNAPSHOT": Fault.RACE,
+    "SQLITE_LOCKED": Fault.RACE,
     "SQLITE_CONSTRAINT_UNIQUE": Fault.DUPLICATE,
     "SQLITE_CONSTRAINT_PRIMARYKEY": Fault.DUPLICATE,
     "SQLITE_CONSTRAINT_CHECK": Fault.BACKSTOP,
@@ -79,4 +82,6 @@ def fault_of(error: DBAPIError | PoolTimeout) -> Fault:
     state = getattr(original, "sqlstate", None)
     if state in _POSTGRES:
         return _POSTGRES[state]
-    return Fault.PASSING if error.connection_invalidated else Fault.LASTING
+    if error.connection_invalidated or (state is None and isinstance(error, OperationalError)):
+        return Fault.LOST
+    return Fault.LASTING

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import Connection, Select, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, delete, exists, func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
@@ -182,9 +182,11 @@ class _Journal:
         items = tuple(entries[:limit])
         return Page(items, items[-1].id if len(entries) > limit else None)
 
-    def stream(self, stream: str, *, after_seq: int, limit: int) -> list[Entry]:
+    def stream(self, stream: str, *, after_seq: int | None, limit: int) -> list[Entry]:
         table = tables.entry
-        query = self._mine().where(table.c.stream == stream, table.c.seq > after_seq)
+        query = self._mine().where(table.c.stream == stream)
+        if after_seq is not None:
+            query = query.where(table.c.seq > after_seq)
         return self._entries(query.order_by(table.c.seq).limit(limit))
 
     def heads(self, aggregate: str, *, limit: int, after: str | None) -> Page[Head]:
@@ -197,6 +199,28 @@ class _Journal:
         rows = self._connection.execute(query).all()
         items = tuple(Head(aggregate, row.id, row.seq, bytes(row.head)) for row in rows[:limit])
         return Page(items, items[-1].stream if len(rows) > limit else None)
+
+    def head(self, aggregate: str, stream: str) -> Head:
+        owner = OWNERS[aggregate]
+        query = select(owner.c.seq, owner.c.head).where(owner.c.id == stream)
+        if self._tenant is not None:
+            query = query.where(owner.c.tenant == self._tenant)
+        end = self._connection.execute(query).first()
+        if end is None:
+            raise NotFound(aggregate, stream)
+        return Head(aggregate, stream, end.seq, bytes(end.head))
+
+    def ownerless(self, *, limit: int) -> list[tuple[str, int]]:
+        table = tables.entry
+        query = select(table.c.stream, func.min(table.c.seq)).group_by(table.c.stream)
+        for owner in OWNERS.values():
+            query = query.where(
+                ~exists().where(owner.c.id == table.c.stream, owner.c.tenant == table.c.tenant)
+            )
+        if self._tenant is not None:
+            query = query.where(table.c.tenant == self._tenant)
+        rows = self._connection.execute(query.order_by(table.c.stream).limit(limit)).all()
+        return [(stream, seq) for stream, seq in rows]
 
     def moved_since(self, instant: dt.datetime) -> list[Head]:
         table = tables.entry

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-WAIT = 2.5
+WAIT = 2.0
 """Seconds to wait for one answer."""
 
 
@@ -28,9 +28,3 @@ class PatientConnection(psycopg.Connection[Any]):
         except errors._WaitTimeout as error:
             self.pgconn.finish()
             raise psycopg.OperationalError(f"no answer within {WAIT} seconds") from error
-
-
-def connect_with_patience(_dialect: object, _record: object, args: Any, options: Any) -> PatientConnection:
-    """How SQLAlchemy opens a connection (its ``do_connect`` event)."""
-    connection: PatientConnection = PatientConnection.connect(*args, **options)
-    return connection

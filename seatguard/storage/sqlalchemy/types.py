@@ -50,8 +50,11 @@ class Instant(TypeDecorator[dt.datetime]):
         return None if value is None else to_micros(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
-        """From the database."""
-        return None if value is None else from_micros(value)
+        """From the database; a number that is no instant was not written by us and reads as the last one."""
+        try:
+            return None if value is None else from_micros(value)
+        except OverflowError:
+            return dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 class Json(TypeDecorator[Any]):
@@ -71,8 +74,18 @@ class Json(TypeDecorator[Any]):
         return None if value is None else canonical(dict(value)).decode()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """From the database."""
-        return None if value is None else json.loads(value)
+        """From the database.
+
+        What is no JSON object was not written by us. It is shown as it is, so that an audit can tell
+        which entry was altered instead of ending in an error.
+        """
+        if value is None:
+            return None
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = value
+        return read if isinstance(read, dict) else {"unreadable": value}
 
 
 class OneOf(TypeDecorator[StrEnum]):
