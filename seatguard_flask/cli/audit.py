@@ -67,9 +67,8 @@ def verify(session: Session) -> None:
     if findings:
         first = findings[0]
         place = f"entry {first.entry}" if first.entry else f"place {first.seq}"
-        click.echo(
-            f"The journal does not hold. First bad: {place} of {first.aggregate or 'checkpoint'} {first.stream}\n"
-        )
+        owner = first.aggregate or "checkpoint"
+        click.echo(f"The journal does not hold. First bad: {place} of {owner} {first.stream}\n")
         rows = [_finding(one) for one in findings]
         click.echo(columns(["what", "aggregate", "stream", "seq", "entry"], rows, empty=""))
     else:
@@ -88,14 +87,14 @@ def verify(session: Session) -> None:
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many.")
 @click.option("--oldest-first", is_flag=True, help="Begin at the beginning.")
 @operation
-def search(session: Session, limit: int, oldest_first: bool, **filters: Any) -> None:
+def search(session: Session, /, limit: int, oldest_first: bool, **filters: Any) -> None:
     """Entries that match, the newest first."""
     rows = [_entry(one) for one in itertools.islice(_found(session, filters, oldest_first), limit)]
-    table = [{**row, "at": row["at"][:19], "what": row["person"] or row["data"]} for row in rows]
+    table = [{**row, "at": row["at"][:19], "what": _brief(row)} for row in rows]
     if session.json:
         listing([], rows, json=True, empty="")
     else:
-        listing(["at", "kind", "actor", "what", "id"], table, json=False, empty="no entries match")
+        listing(["at", "kind", "actor", "what"], table, json=False, empty="no entries match")
 
 
 @audit.command()
@@ -104,7 +103,7 @@ def search(session: Session, limit: int, oldest_first: bool, **filters: Any) -> 
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file.  [default: standard output]"
 )
 @operation
-def export(session: Session, output: Path | None, **filters: Any) -> None:
+def export(session: Session, /, output: Path | None, **filters: Any) -> None:
     """Matching entries as JSON lines, oldest first. The export itself is put on record."""
     entries = session.engine.journal.export(session.actor, _search(session, filters))
     lines = (as_json(_entry(entry)) + "\n" for entry in entries)
@@ -227,6 +226,13 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "person": None if entry.erasable is None else dict(entry.erasable),
         "link": entry.link.hex(),
     }
+
+
+def _brief(row: dict[str, Any]) -> str:
+    """The facts of an entry in one line of a terminal; all of them are in the JSON."""
+    facts = {**(row["person"] or {}), **row["data"]}
+    text = " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _utc(instant: dt.datetime) -> str:

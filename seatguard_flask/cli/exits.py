@@ -79,7 +79,7 @@ def fail(error: SeatguardError, *, as_json: bool) -> NoReturn:
         case _:
             pass
     click.echo(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(lines), err=True)
-    raise SystemExit(exit_code)
+    raise SystemExit(exit_code.value)
 
 
 def _exit_of(error: SeatguardError) -> tuple[Exit, str]:

@@ -21,7 +21,8 @@ def as_json(value: object) -> str:
 def columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]], *, empty: str) -> str:
     """Rows as a table, numbers to the right; ``empty`` when there are none.
 
-    >>> print(columns(["user", "seats"], [{"user": "ada", "seats": 1}, {"user": "bob", "seats": 12}], empty=""))
+    >>> rows = [{"user": "ada", "seats": 1}, {"user": "bob", "seats": 12}]
+    >>> print(columns(["user", "seats"], rows, empty="nobody"))
     user  seats
     ada       1
     bob      12
@@ -31,7 +32,7 @@ def columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]], *, empty: s
     cells = [[name.replace("_", " ") for name in names]]
     cells += [[_text(name, row[name]) for name in names] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
-    numeric = [all(_is_number(row[name]) for row in rows) for name in names]
+    numeric = [_are_numbers([row[name] for row in rows]) for name in names]
     lines = []
     for line in cells:
         padded = [
@@ -82,5 +83,7 @@ def _text(name: str, value: Any) -> str:
     return str(value)
 
 
-def _is_number(value: object) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+def _are_numbers(values: Sequence[object]) -> bool:
+    """Whether a column is of numbers; gaps do not matter, unless there is nothing else."""
+    present = [value for value in values if value is not None]
+    return bool(present) and all(type(value) is int for value in present)

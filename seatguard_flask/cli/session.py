@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import click
 
@@ -20,12 +20,15 @@ from seatguard.subscriptions.model import Subscription
 from seatguard_flask.cli.exits import Exit, told
 from seatguard_flask.settings import PREFIX, Settings
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 P = ParamSpec("P")
 
 storage_option = click.option(
     "--storage",
     metavar="URI",
-    help="Where agreements and seats are kept, such as sqlite:///seats.db.  [default: $SEATGUARD_STORAGE_URI]",
+    help="Where everything is kept, such as sqlite:///seats.db.  [default: $SEATGUARD_STORAGE_URI]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -109,30 +112,46 @@ class Session:
         return f"{self.engine.clients.get(self.actor, project.client).name}/{project.name}"
 
 
-def settings_for(storage: str | None) -> Settings:
-    """The settings of a command: of the application under ``flask``, else of the environment.
+def config_for(storage: str | None, *, gate: str | None = None) -> dict[str, Any]:
+    """The ``SEATGUARD_*`` keys of a command: of the application under ``flask``, else of the environment.
 
     Args:
-        storage: a storage URI that goes before the settings' own.
+        storage: a storage URI that goes before the one found there, and before its gate.
+        gate: a gate URI that goes before the one found there.
+    """
+    app = _host()
+    if app is not None:
+        config = {key: value for key, value in app.config.items() if key.startswith(PREFIX)}
+    else:
+        # Only what is known: the environment is shared, and a variable of another tool is no error of ours.
+        known = [f"{PREFIX}{field.name.upper()}" for field in dataclasses.fields(Settings)]
+        config = {key: os.environ[key] for key in known if os.environ.get(key)}
+    if storage is not None:
+        config.pop(f"{PREFIX}GATE_URI", None)
+        config[f"{PREFIX}STORAGE_URI"] = storage
+    if gate is not None:
+        config[f"{PREFIX}GATE_URI"] = gate
+    return config
+
+
+def _host() -> Flask | None:
+    """The application under whose ``flask`` command this one runs."""
+    from flask import current_app, has_app_context
+    from flask.cli import ScriptInfo
+
+    if has_app_context():
+        return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
+    info = click.get_current_context().find_object(ScriptInfo)
+    return info.load_app() if info is not None else None
+
+
+def settings_for(storage: str | None) -> Settings:
+    """The settings of a command; see :func:`config_for`.
 
     Raises:
         Misconfigured: a setting cannot be used.
     """
-    config = _config()
-    if storage is not None:
-        config = {key: value for key, value in config.items() if key != f"{PREFIX}GATE_URI"}
-        config[f"{PREFIX}STORAGE_URI"] = storage
-    return Settings.from_config(config)
-
-
-def _config() -> dict[str, Any]:
-    from flask import current_app, has_app_context
-
-    if has_app_context():
-        return {key: value for key, value in current_app.config.items() if key.startswith(PREFIX)}
-    # Only what is known: the environment is shared, and a variable of another tool is no error of ours.
-    known = [f"{PREFIX}{field.name.upper()}" for field in dataclasses.fields(Settings)]
-    return {key: os.environ[key] for key in known if os.environ.get(key)}
+    return Settings.from_config(config_for(storage))
 
 
 def storage_uri(settings: Settings) -> str:
@@ -143,7 +162,8 @@ def storage_uri(settings: Settings) -> str:
     """
     if settings.storage_uri is None:
         raise Misconfigured(
-            "no storage is named: give --storage sqlite:///seats.db (or another URI), or set SEATGUARD_STORAGE_URI"
+            "no storage is named: give --storage with a URI such as sqlite:///seats.db,"
+            " or set SEATGUARD_STORAGE_URI"
         )
     return settings.storage_uri
 
@@ -167,8 +187,3 @@ def end(code: Exit) -> None:
     """End the command with a code; nothing to do for ``OK``."""
     if code is not Exit.OK:
         click.get_current_context().exit(code)
-
-
-def given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given."""
-    return {name: value for name, value in values.items() if value is not None}
