@@ -19,7 +19,8 @@ from tests.documents.blocks import Console, ConsoleParser, FileParser
 
 def _enter(namespace: dict[str, Any]) -> None:
     folder = tempfile.TemporaryDirectory(prefix="seatguard-document-")
-    namespace.update(_folder=folder, _before=Path.cwd(), console=Console())
+    # `Flask(__name__)` of an example wants the name of a module that is there.
+    namespace.update(__name__="__main__", _folder=folder, _before=Path.cwd(), console=Console())
     os.chdir(folder.name)
 
 
