@@ -20,7 +20,8 @@ def valid_key(text: str) -> str:
     >>> valid_key("order-17")
     'order-17'
     """
-    if not text or len(text) > MAX_KEY or not (text.isascii() and text.isprintable() and text == text.strip()):
+    usable = text.isascii() and text.isprintable() and text == text.strip()
+    if not text or len(text) > MAX_KEY or not usable:
         raise InvalidInput.single(
             "Idempotency-Key",
             "invalid_idempotency_key",
