@@ -57,7 +57,7 @@ class Draft:
         """The salted hash that stays in the chain when the erasable part is gone."""
         if self.erasable is None:
             return None
-        return hashlib.sha256(self.salt + canonical(dict(self.erasable))).digest()
+        return _erasable_digest(self.salt, self.erasable, self.person)
 
     def digest(self) -> bytes:
         """SHA-256 over everything in the chain's charge."""
@@ -90,10 +90,15 @@ class Entry:
         return _digest(self, self.erasable_digest)
 
     def erasable_fits(self) -> bool:
-        """Whether the personal data, if still there, is what was written."""
+        """Whether the personal data is there as it was written, or gone with the digest and the salt."""
         if self.erasable is None:
-            return True
-        return hashlib.sha256(self.salt + canonical(dict(self.erasable))).digest() == self.erasable_digest
+            return self.person is None and self.salt == b""
+        return _erasable_digest(self.salt, self.erasable, self.person) == self.erasable_digest
+
+
+def _erasable_digest(salt: bytes, erasable: Mapping[str, str], person: str | None) -> bytes:
+    """Binds the person's digest too: with another one, erasing the person would pass the entry over."""
+    return hashlib.sha256(salt + canonical([dict(erasable), person])).digest()
 
 
 def _digest(entry: Draft | Entry, erasable_digest: bytes | None) -> bytes:

@@ -41,11 +41,24 @@ class Journal(Protocol):
     def search(self, search: Search, *, limit: int, after: str | None, newest_first: bool) -> Page[Entry]:
         """Matching entries in the order of their ids, which is the order of time."""
 
-    def stream(self, stream: str, *, after_seq: int, limit: int) -> list[Entry]:
-        """A stretch of one stream in the order of ``seq``."""
+    def stream(self, stream: str, *, after_seq: int | None, limit: int) -> list[Entry]:
+        """A stretch of one stream in the order of ``seq``; from its very beginning after ``None``.
+
+        An entry put in front of the first, at ``seq`` 0 or below, belongs to the stretch.
+        """
 
     def heads(self, aggregate: str, *, limit: int, after: str | None) -> Page[Head]:
         """Where the streams of all records of one kind end."""
+
+    def head(self, aggregate: str, stream: str) -> Head:
+        """Where one stream ends now, committed writes of others included.
+
+        Raises:
+            NotFound: its owner is not in this tenant.
+        """
+
+    def ownerless(self, *, limit: int) -> list[tuple[str, int]]:
+        """Streams with entries of this tenant and no owner in it, each with its lowest ``seq``."""
 
     def moved_since(self, instant: dt.datetime) -> list[Head]:
         """Where streams with an entry at or after ``instant`` end now."""

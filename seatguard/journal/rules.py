@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import Misconfigured
@@ -43,28 +43,44 @@ def placed(draft: Draft, *, seq: int, link: bytes) -> Entry:
     )
 
 
-def audit_stream(head: Head, entries: Iterable[Entry], trusted: Mapping[int, str]) -> Finding | None:
+def audit_stream(
+    head: Head,
+    entries: Iterable[Entry],
+    trusted: Mapping[int, str],
+    *,
+    now: Callable[[], Head] | None = None,
+) -> Finding | None:
     """The first bad place of one stream, ``None`` when all of it holds.
 
     Args:
-        head: where the owner's row says the stream ends.
+        head: where the owner's row says the stream ends, read before the entries.
         entries: the stream as stored, in order of ``seq``.
         trusted: links that signed checkpoints vouch for, ``{seq: link in hex}``.
+        now: reads the owner's row again, for a stream that grew while its entries were read.
     """
     seq, link = 0, GENESIS
+    beyond: list[str] = []
     for entry in entries:
+        if entry.seq != seq + 1:
+            foreign = entry.seq <= seq
+            what, place = ("altered", entry.seq) if foreign else ("missing", seq + 1)
+            return Finding(what, head.aggregate, head.stream, place, entry.id if foreign else None)
         seq += 1
-        if entry.seq != seq:
-            return Finding("missing", head.aggregate, head.stream, seq)
         link = next_link(link, entry.digest())
-        if entry.link != link or not entry.erasable_fits():
+        ends_otherwise = seq == head.seq and link != head.link
+        if entry.link != link or not entry.erasable_fits() or ends_otherwise:
             return Finding("altered", head.aggregate, head.stream, seq, entry.id)
         if seq in trusted and trusted[seq] != link.hex():
             return Finding("unlike_checkpoint", head.aggregate, head.stream, seq, entry.id)
+        if seq > head.seq:
+            beyond.append(entry.id)
     if seq < max([head.seq, *trusted]):
         return Finding("cut", head.aggregate, head.stream, seq + 1)
-    if seq > head.seq or link != head.link:
-        return Finding("altered", head.aggregate, head.stream, seq)
+    if seq == 0 and head.link != GENESIS:
+        return Finding("altered", head.aggregate, head.stream, 0)
+    end = now() if beyond and now is not None else head
+    if seq > end.seq:
+        return Finding("altered", head.aggregate, head.stream, end.seq + 1, beyond[end.seq - seq])
     return None
 
 

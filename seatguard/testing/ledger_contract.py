@@ -218,9 +218,27 @@ class LedgerContract:
                 work.journal.heads(aggregate, limit=1, after=None)
 
     def test_entry_of_an_unknown_owner_is_refused(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
-        """There is no chain to put it on."""
+        """There is no chain to put it on; nor is there on another tenant's record."""
         with pytest.raises(NotFound), ledger.begin(tenant) as work:
             work.journal.append(self._draft(self._client(tenant, new_id), new_id))
+        foreign = self._client(self._tenant(ledger, new_id, "second"), new_id)
+        self._add(ledger, foreign)
+        with pytest.raises(NotFound), ledger.begin(tenant) as work:
+            work.journal.append(replace(self._draft(foreign, new_id), tenant=tenant))
+
+    def test_one_head_is_read_by_its_owner(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """The end of one stream can be asked for; a foreign owner is like a missing one."""
+        client = self._client(tenant, new_id)
+        self._add(ledger, client)
+        with ledger.begin(tenant) as work:
+            assert work.journal.head("client", client.id) == Head("client", client.id, 0, GENESIS)
+            entry = work.journal.append(self._draft(client, new_id))
+            assert work.journal.head("client", client.id) == Head("client", client.id, 1, entry.link)
+            assert work.journal.ownerless(limit=10) == []
+            work.commit()
+        other = self._tenant(ledger, new_id, "second")
+        with ledger.read(other) as work, pytest.raises(NotFound):
+            work.journal.head("client", client.id)
 
     def test_search_finds_by_what_is_asked(
         self, ledger: Ledger, tenant: str, new_id: Uuid7, clock: FrozenClock

@@ -147,7 +147,10 @@ class _Journal:
         return self._rows.heads.get(stream) or Head(aggregate, stream, 0, GENESIS)
 
     def ownerless(self, *, limit: int) -> list[tuple[str, int]]:
-        return []  # records with a stream are never removed here, and nobody else writes these rows
+        owned = {record.id for kind in OWNERS.values() for record in self._rows.records[kind].values()}
+        entries = (self._rows.entries[kept[0]] for kept in self._rows.streams.values() if kept)
+        strays = (entry for entry in entries if self._visible(entry) and entry.stream not in owned)
+        return sorted((entry.stream, entry.seq) for entry in strays)[:limit]
 
     def moved_since(self, instant: dt.datetime) -> list[Head]:
         first = floor(instant)
