@@ -13,6 +13,7 @@ from flask import Flask, current_app, has_app_context
 from seatguard.engine import Seatguard as Engine
 from seatguard.errors import Misconfigured
 from seatguard_flask import csrf
+from seatguard_flask.cli import command_group
 from seatguard_flask.declarations import Declarations
 from seatguard_flask.settings import PREFIX, Settings
 from seatguard_flask.state import State
@@ -94,6 +95,8 @@ class Seatguard:
                         f' {settings.url_prefix}: set {prefix}URL_PREFIX = "/{self.name}/api/v1"'
                     )
             self._mount(app, state)
+        if not states:
+            app.cli.add_command(command_group())
         states[self.name] = state
         self._states.add(state)
 

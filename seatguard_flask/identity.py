@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from seatguard import keys
 from seatguard.actors import Actor
 from seatguard.errors import AuthenticationFailed, InvalidInput
@@ -31,8 +33,11 @@ class Caller:
         return Where(project=self.access.project, mode=self.access.mode, type=type)
 
 
-def identify(exchange: Exchange, key: str, domain: str) -> Caller:
+def identify(exchange: Exchange, key: SecretStr, domain: str) -> Caller:
     """Whom a key and a domain identify.
+
+    Args:
+        key: wrapped, so that no report of an error shows it among our variables.
 
     Raises:
         InvalidInput: the domain is none, or one for development that the project did not turn on.
@@ -42,10 +47,10 @@ def identify(exchange: Exchange, key: str, domain: str) -> Caller:
     name, local = _normalized(domain)
     address = exchange.request.remote_addr
     wait = exchange.state.attempts.retry_after(address)
-    if wait is not None and _can_be_guessed(key):
+    if wait is not None and _can_be_guessed(key.get_secret_value()):
         raise TooManyAttempts(wait)
     try:
-        access = exchange.engine.projects.identify(key, name)
+        access = exchange.engine.projects.identify(key.get_secret_value(), name)
         if local is not None and not access.allow_dev_domains:
             raise AuthenticationFailed
     except AuthenticationFailed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
@@ -10,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from seatguard_flask.problems import FULL_OR_EXPIRED, STATUS, seed_shape
+from seatguard_flask.problems import FULL_OR_EXPIRED, STATUS, validation_shape
 from seatguard_flask.routes import Reply, Route
-from seatguard_flask.schemas.refusals import REQUEST_ID, ProblemDetails, SeedRefusal
+from seatguard_flask.schemas.refusals import REQUEST_ID, ProblemDetails, ValidationRefusal
 from seatguard_flask.version import VERSION
 from seatguard_flask.views import ROUTES
 
@@ -62,8 +63,10 @@ def document(url_prefix: str, *, server: str = "/") -> dict[str, Any]:
     Args:
         server: path or URL below which the host answers.
     """
-    made: dict[str, Any] = _document(url_prefix)
-    return {**made, "servers": [{"url": server}]}
+    # A copy: a host may put its own routes into what it was given.
+    made: dict[str, Any] = copy.deepcopy(_document(url_prefix))
+    made["servers"] = [{"url": server}]
+    return made
 
 
 @functools.lru_cache(maxsize=16)
@@ -104,7 +107,7 @@ def _document(url_prefix: str) -> dict[str, Any]:
 
 
 def _models() -> Iterator[type[BaseModel]]:
-    seen: dict[type[BaseModel], None] = {SeedRefusal: None, ProblemDetails: None}
+    seen: dict[type[BaseModel], None] = {ValidationRefusal: None, ProblemDetails: None}
     for route in ROUTES:
         if route.body is not None:
             seen[route.body] = None
@@ -170,18 +173,18 @@ def _parameters(route: Route) -> Iterator[dict[str, Any]]:
 
 def _responses(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
     responses = {str(answer.status): _response(answer, names) for answer in route.answers}
-    seed = route.shape is seed_shape
-    model: type[BaseModel] = SeedRefusal if seed else ProblemDetails
+    documented = route.shape is validation_shape
+    model: type[BaseModel] = ValidationRefusal if documented else ProblemDetails
     for status, codes in _by_status(_codes(route)):
         if str(status) in responses:
             continue
         content: dict[str, Any] = {"schema": names[model]}
-        if seed and status == 403:
+        if documented and status == 403:
             content["examples"] = {"limit_reached": {"value": _FULL}}
         responses[str(status)] = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
             "headers": _headers(status),
-            "content": {"application/json" if seed else _PROBLEM: content},
+            "content": {"application/json" if documented else _PROBLEM: content},
         }
     return dict(sorted(responses.items()))
 
@@ -214,7 +217,7 @@ def _codes(route: Route) -> Iterator[str]:
         yield from _KEYED
     if route.body is not None:
         yield from _WITH_BODY
-    if route.query is not None or (route.body is not None and route.shape is not seed_shape):
+    if route.query is not None or (route.body is not None and route.shape is not validation_shape):
         yield "unknown_field"
     if route.body is not None and "email" in route.body.model_fields:
         yield "invalid_email"

@@ -162,8 +162,8 @@ Shape: TypeAlias = Callable[[Refusal, str], replies.Answer]
 """Gives a refusal the body of a family of routes; the second argument is the request's id."""
 
 
-def seed_shape(refusal: Refusal, request_id: str) -> replies.Answer:
-    """The documented shape of the seed routes, with ``code``, ``retryable`` and ``request_id`` added."""
+def validation_shape(refusal: Refusal, request_id: str) -> replies.Answer:
+    """The documented shape of the validation routes, with code, retryable and request_id added."""
     body: dict[str, Any] = {"status": "error", "allowed": False, "message": refusal.detail}
     if refusal.facts is not None:
         body["data"] = refusal.facts

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from flask import Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from seatguard.errors import InvalidInput, Problem
@@ -94,7 +94,7 @@ def query(exchange: Exchange, schema: type[QueryT]) -> QueryT:
     return _validated(schema, parameters)
 
 
-def key_in_headers(exchange: Exchange) -> str | None:
+def key_in_headers(exchange: Exchange) -> SecretStr | None:
     """The key that the headers carry.
 
     Raises:
@@ -102,7 +102,7 @@ def key_in_headers(exchange: Exchange) -> str | None:
     """
     found: dict[str, Any] = {}
     _merge(found, "api_key", _keys_in_headers(exchange))
-    return found.get("api_key")
+    return SecretStr(found["api_key"]) if found else None
 
 
 def _raw(request: Request) -> bytes:

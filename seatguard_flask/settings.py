@@ -133,7 +133,9 @@ class Settings:
     missing_service: int = _setting(
         404, _a_missing_service, "status for a project without a service: 404, or 403 as for a full one"
     )
-    form_bodies: bool = _setting(False, _a_bool, "whether the seed routes read HTML form bodies as well")
+    form_bodies: bool = _setting(
+        False, _a_bool, "whether the validation routes read HTML form bodies as well"
+    )
     auth_failures_per_minute: int = _setting(
         60, _whole(0, 1_000_000), "failed identifications per client address and minute; 0 is no limit"
     )
@@ -157,7 +159,7 @@ class Settings:
                 continue
             known = readers.get(key)
             if known is None:
-                raise Misconfigured(_unknown(key, readers))
+                raise Misconfigured(_unknown(key, prefix, readers))
             values[known.name] = known.metadata["read"](key, config[key])
         settings = cls(**values)
         settings._check_gate(prefix)
@@ -184,7 +186,9 @@ class Settings:
             )
 
 
-def _unknown(key: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    advice = f"did you mean {close[0]}?" if close else "there are " + ", ".join(known)
+def _unknown(key: str, prefix: str, known: Mapping[str, Any]) -> str:
+    # What all of them begin with says nothing about what was meant.
+    names = [one.removeprefix(prefix) for one in known]
+    close = difflib.get_close_matches(key.removeprefix(prefix), names, n=1)
+    advice = f"did you mean {prefix}{close[0]}?" if close else "there are " + ", ".join(known)
     return f"unknown setting {key}: {advice}"

@@ -30,7 +30,7 @@ class Numbers(BaseModel):
     held: int = absent("How many of them are holds; left out when there are none.")
 
 
-class SeedRefusal(BaseModel):
+class ValidationRefusal(BaseModel):
     """Every answer of the validation routes but a "yes"."""
 
     status: Literal["error"]

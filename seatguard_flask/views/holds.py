@@ -31,7 +31,7 @@ _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 def take(exchange: Exchange) -> Answer:
     """Take a seat for a while; a user who holds or has one keeps it as it is."""
     asked = reading.body(exchange, TakeHold)
-    caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
+    caller = identify(exchange, asked.api_key, asked.domain)
     where = caller.where(asked.service_type)
     seconds = exchange.settings.hold_ttl if asked.expires_in is None else asked.expires_in
 
@@ -54,7 +54,7 @@ def take(exchange: Exchange) -> Answer:
 def confirm(exchange: Exchange, hold_id: str) -> Answer:
     """Turn a hold into a seat for good; needs no free seat, and twice is once."""
     asked = reading.body(exchange, ConfirmHold)
-    caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
+    caller = identify(exchange, asked.api_key, asked.domain)
     _check_id(hold_id)
 
     def act(render: Render | None) -> Decision[SeatFacts]:
@@ -74,7 +74,7 @@ def confirm(exchange: Exchange, hold_id: str) -> Answer:
 def renew(exchange: Exchange, hold_id: str) -> Answer:
     """Let a hold end later, counted from now."""
     asked = reading.body(exchange, RenewHold)
-    caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
+    caller = identify(exchange, asked.api_key, asked.domain)
     _check_id(hold_id)
     seconds = exchange.settings.hold_ttl if asked.expires_in is None else asked.expires_in
     decision = exchange.engine.seats.renew(caller.actor, caller.where(), hold_id, seconds=seconds)

@@ -12,7 +12,7 @@ from seatguard_flask import reading, replies
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.idempotency import once
 from seatguard_flask.identity import Caller, identify
-from seatguard_flask.problems import problem_shape, seed_shape
+from seatguard_flask.problems import problem_shape, validation_shape
 from seatguard_flask.replies import Answer
 from seatguard_flask.routes import Reply, Route, refusing
 from seatguard_flask.schemas.registration import (
@@ -31,7 +31,7 @@ from seatguard_flask.schemas.registration import (
 def register(exchange: Exchange) -> Answer:
     """Take a seat; a user who has one keeps it."""
     asked = reading.body(exchange, RegisterUser, form=True)
-    caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
+    caller = identify(exchange, asked.api_key, asked.domain)
     where = caller.where(asked.service_type)
 
     def act(render: Render | None) -> Decision[SeatFacts]:
@@ -46,14 +46,14 @@ def register(exchange: Exchange) -> Answer:
         reading.fields_of(asked),
         act,
         _registered,
-        refusing(seed_shape, exchange),
+        refusing(validation_shape, exchange),
     )
 
 
 def deactivate(exchange: Exchange) -> Answer:
     """Free a seat; a user without one is no error."""
     asked = reading.body(exchange, DeactivateUser, form=True)
-    caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
+    caller = identify(exchange, asked.api_key, asked.domain)
     where = caller.where(asked.service_type)
 
     def act(render: Render | None) -> Decision[SeatFacts]:
@@ -66,7 +66,7 @@ def deactivate(exchange: Exchange) -> Answer:
         reading.fields_of(asked),
         act,
         lambda decision: _deactivated(decision, asked.username),
-        refusing(seed_shape, exchange),
+        refusing(validation_shape, exchange),
     )
 
 
@@ -75,14 +75,14 @@ def deactivate_by_url(exchange: Exchange, username: str) -> Answer:
     caller, asked = _by_url(exchange, DeactivateByUrl)
     decision = exchange.engine.seats.release(caller.actor, caller.where(asked.service_type), username)
     if not decision.allowed:
-        return refusing(seed_shape, exchange)(decision)
+        return refusing(validation_shape, exchange)(decision)
     return replies.answer(*_deactivated(decision, username))
 
 
 def transfer(exchange: Exchange) -> Answer:
     """Give a seat to another user; at no moment is it free."""
     asked = reading.body(exchange, TransferUser)
-    caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
+    caller = identify(exchange, asked.api_key, asked.domain)
     where = caller.where(asked.service_type)
 
     def act(render: Render | None) -> Decision[SeatFacts]:
@@ -193,7 +193,7 @@ ROUTES = (
         rule="/register-user",
         name="register_user",
         handler=register,
-        shape=seed_shape,
+        shape=validation_shape,
         summary="Take a seat for a user.",
         description=(
             "Call it after you have created the user. A user who is registered already keeps the seat, "
@@ -223,7 +223,7 @@ ROUTES = (
         rule="/deactivate-user",
         name="deactivate_user",
         handler=deactivate,
-        shape=seed_shape,
+        shape=validation_shape,
         summary="Free a user's seat.",
         description="A user who has no seat is no error: the answer says `already_deactivated`.",
         body=DeactivateUser,
@@ -237,7 +237,7 @@ ROUTES = (
         rule="/users/<path:username>",
         name="delete_user",
         handler=deactivate_by_url,
-        shape=seed_shape,
+        shape=validation_shape,
         summary="Free a user's seat.",
         description="The same as `deactivate-user`.",
         query=DeactivateByUrl,

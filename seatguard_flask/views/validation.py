@@ -5,7 +5,7 @@ from __future__ import annotations
 from seatguard_flask import reading, replies
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.identity import identify
-from seatguard_flask.problems import of_decision, seed_shape
+from seatguard_flask.problems import of_decision, validation_shape
 from seatguard_flask.replies import Answer
 from seatguard_flask.routes import Reply, Route
 from seatguard_flask.schemas.validation import CreationAllowed, ValidateSubscription
@@ -14,12 +14,12 @@ from seatguard_flask.schemas.validation import CreationAllowed, ValidateSubscrip
 def validate(exchange: Exchange) -> Answer:
     """Whether there is room; near the limit and for a "no" the numbers are of this instant."""
     asked = reading.body(exchange, ValidateSubscription, form=True)
-    caller = identify(exchange, asked.api_key.get_secret_value(), asked.domain)
+    caller = identify(exchange, asked.api_key, asked.domain)
     decision = exchange.engine.seats.check(caller.actor, caller.where(asked.service_type))
     exchange.headers.append(("Seatguard-Age", f"{decision.facts.age:.3f}"))
     if decision.allowed:
         return replies.answer(200, replies.allowed(decision.facts))
-    return seed_shape(of_decision(decision, exchange), exchange.request_id)
+    return validation_shape(of_decision(decision, exchange), exchange.request_id)
 
 
 ROUTES = (
@@ -29,7 +29,7 @@ ROUTES = (
         rule="/validate-subscription",
         name="validate_subscription",
         handler=validate,
-        shape=seed_shape,
+        shape=validation_shape,
         summary="May a user be created?",
         description=(
             "Call it before you create a user. It is advice and takes nothing: `register-user` decides. "
