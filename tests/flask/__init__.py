@@ -1,0 +1,1 @@
+"""The API over HTTP: status, body and headers, on the memory store and a clock that stands."""
