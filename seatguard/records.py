@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from seatguard.errors import Conflict, InvalidInput
+from seatguard.ids import is_uuid
 
 MAX_PAGE = 200
 MAX_COUNT = 2**31 - 1
@@ -100,7 +101,13 @@ class Repository(Protocol[RecordT]):
     def list(
         self, *, limit: int = 50, after: str | None = None, newest_first: bool = False, **criteria: Any
     ) -> Page[RecordT]:
-        """Records in the order of their ids (UUIDv7: as added), filtered by equality, one page at a time."""
+        """Records in the order of their ids (UUIDv7: as added), filtered by equality, one page at a time.
+
+        What a field cannot hold at all, such as a text that is no id, no record has: the page is empty.
+
+        Raises:
+            InvalidInput: ``after`` is no cursor of a page.
+        """
 
 
 def every(repository: Repository[RecordT], **criteria: Any) -> Iterator[RecordT]:
@@ -144,6 +151,17 @@ def valid_slug(text: object, *, field: str = "slug") -> str:
             "invalid_slug",
             f"{text[:80]!r} is not a slug: use lower-case letters, digits and single hyphens, at most 64",
         )
+    return text
+
+
+def valid_cursor(text: str | None) -> str | None:
+    """The cursor of a page of records or entries, which is an id.
+
+    >>> valid_cursor(None), valid_cursor("018bcfe5-6800-7000-8000-000000000000")
+    (None, '018bcfe5-6800-7000-8000-000000000000')
+    """
+    if text is not None and not is_uuid(text):
+        raise InvalidInput.single("after", "invalid_cursor", "is no cursor: start again without it")
     return text
 
 

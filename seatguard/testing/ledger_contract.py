@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from seatguard.clients.model import Client, ClientState
-from seatguard.errors import Conflict, NotFound
+from seatguard.errors import Conflict, InvalidInput, NotFound
 from seatguard.ids import Uuid7
 from seatguard.journal.model import AGGREGATES, Draft, Head
 from seatguard.journal.ports import Search
@@ -173,6 +173,37 @@ class LedgerContract:
             assert work.clients.list(limit=1, after=newest.after, newest_first=True).items == (clients[4],)
             assert tuple(every(work.clients, state=ClientState.ACTIVE)) == tuple(clients[::2])
             assert work.clients.list(limit=10, external_id=None).items == tuple(clients)
+
+    def test_what_no_record_can_have_is_found_nowhere(self, ledger: Ledger, tenant: str) -> None:
+        """No ids, NUL, half surrogate pairs and huge numbers match nothing, without an error."""
+        with ledger.read(tenant) as work:
+            for text in ("", "../x", "a\x00b", "\ud800", "27259631130333357867708448768"):
+                assert work.clients.find(external_id=text) is None
+                assert work.projects.find(client=text) is None
+                assert work.subscriptions.list(project=text).items == ()
+                searches = (
+                    Search(stream=text),
+                    Search(subject=text),
+                    Search(actor=text),
+                    Search(kind=text),
+                    Search(request_id=text),
+                    Search(person=text),
+                )
+                for search in searches:
+                    page = work.journal.search(search, limit=5, after=None, newest_first=True)
+                    assert page.items == ()
+            for number in (2**63, 2**70, -(2**70), 10**40):
+                assert work.subscriptions.find(number=number) is None
+
+    def test_a_cursor_that_is_none_is_refused(self, ledger: Ledger, tenant: str) -> None:
+        """What no page gave is the caller's mistake, on every store alike."""
+        with ledger.read(tenant) as work:
+            for text in ("", "7", "../x", "\x00", "\ud800"):
+                with pytest.raises(InvalidInput) as caught:
+                    work.clients.list(after=text)
+                assert caught.value.code == "invalid_cursor"
+                with pytest.raises(InvalidInput):
+                    work.journal.search(Search(), limit=5, after=text, newest_first=True)
 
     def test_numbers_are_never_given_twice(self, ledger: Ledger, tenant: str) -> None:
         """Threads that ask together get different numbers."""

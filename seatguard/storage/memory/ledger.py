@@ -18,7 +18,7 @@ from seatguard.journal.model import Checkpoint, Draft, Entry, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import GENESIS
 from seatguard.projects.model import Domain, Project, ProjectKey
-from seatguard.records import Page, Record
+from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
 from seatguard.subscriptions.model import Subscription
 from seatguard.tenants.model import Tenant
@@ -76,6 +76,7 @@ class _Records(Generic[R]):
     def list(
         self, *, limit: int = 50, after: str | None = None, newest_first: bool = False, **criteria: Any
     ) -> Page[R]:
+        valid_cursor(after)
         found = sorted(
             (
                 record
@@ -111,6 +112,7 @@ class _Journal:
         return self._rows.append(draft)
 
     def search(self, search: Search, *, limit: int, after: str | None, newest_first: bool) -> Page[Entry]:
+        valid_cursor(after)
         found = sorted(
             (
                 entry

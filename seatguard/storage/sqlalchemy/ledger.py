@@ -21,10 +21,11 @@ from seatguard.journal.model import Checkpoint, Draft, Entry, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import next_link, placed
 from seatguard.projects.model import Domain, Project, ProjectKey
-from seatguard.records import Page, Record
+from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
+from seatguard.storage.sqlalchemy.types import can_hold
 from seatguard.subscriptions.model import Subscription
 from seatguard.tenants.model import Tenant
 
@@ -97,7 +98,10 @@ class _Records(Generic[R]):
     ) -> Page[R]:
         identifier = self._table.c.id
         query = self._select().order_by(identifier.desc() if newest_first else identifier).limit(limit + 1)
+        valid_cursor(after)
         for name, value in criteria.items():
+            if not can_hold(self._table.c[name], value):
+                return Page(())
             query = query.where(self._table.c[name] == value)
         if after is not None:
             query = query.where(identifier < after if newest_first else identifier > after)
@@ -161,12 +165,13 @@ class _Journal:
     def search(self, search: Search, *, limit: int, after: str | None, newest_first: bool) -> Page[Entry]:
         table = tables.entry
         query = self._mine().order_by(table.c.id.desc() if newest_first else table.c.id).limit(limit + 1)
-        for name in ("aggregate", "stream", "subject", "actor", "request_id", "person"):
-            value = getattr(search, name)
-            if value is not None:
-                if name in ("stream", "subject") and not is_uuid(value):
-                    return Page(())
-                query = query.where(table.c[name] == value)
+        valid_cursor(after)
+        asked = ("aggregate", "stream", "subject", "actor", "request_id", "person", "kind")
+        values = {name: value for name in asked if (value := getattr(search, name)) is not None}
+        if not all(can_hold(table.c[name], value) for name, value in values.items()):
+            return Page(())
+        for name in values.keys() - {"kind"}:
+            query = query.where(table.c[name] == values[name])
         if search.kind is not None:
             if search.kind.endswith("."):
                 query = query.where(table.c.kind.startswith(search.kind, autoescape=True))

@@ -7,12 +7,16 @@ import json
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Column, Dialect, LargeBinary, String, Text
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from seatguard.clock import from_micros, to_micros
+from seatguard.ids import is_uuid
 from seatguard.journal.model import canonical
+
+ID_LENGTH = 36
+"""Characters of a UUID in its canonical form; no other text of ours has that length for its bound."""
 
 _BIN = "utf8mb4_bin"
 """MariaDB's default collation takes John, john and jöhn for one name; this one compares bytes."""
@@ -28,10 +32,25 @@ def name(length: int) -> TypeEngine[str]:
 def ident() -> TypeEngine[str]:
     """A UUID in its canonical text form."""
     return (
-        String(36)
+        String(ID_LENGTH)
         .with_variant(postgresql.UUID(as_uuid=False), "postgresql")
-        .with_variant(mysql.VARCHAR(36, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
+        .with_variant(mysql.VARCHAR(ID_LENGTH, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
     )
+
+
+def can_hold(column: Column[Any], value: object) -> bool:
+    """Whether a column can have that value at all. To ask a database with another one is an error of its own.
+
+    PostgreSQL takes no other text for an id and no NUL in a text, no driver sends half a surrogate pair, and
+    no integer column is wider than 64 bits.
+    """
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    if not isinstance(value, str):
+        return True
+    if isinstance(column.type, String) and column.type.length == ID_LENGTH:
+        return is_uuid(value)
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def digest() -> TypeEngine[bytes]:
