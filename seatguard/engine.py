@@ -14,6 +14,7 @@ from seatguard.clients.service import ClientService
 from seatguard.clock import Clock, system_clock
 from seatguard.decisions import Decision
 from seatguard.entitlements.service import EntitlementService
+from seatguard.errors import InvalidInput
 from seatguard.idempotency.service import IdempotencyService
 from seatguard.ids import NewId, Uuid7
 from seatguard.journal.drafts import Drafts
@@ -143,8 +144,13 @@ class Seatguard:
                 Holders beyond a lowered limit stay; new ones are refused.
 
         Raises:
+            InvalidInput: the limit is no count, or ``apply_to`` is neither.
             NotFound: no such plan in the tenant.
         """
+        if apply_to not in ("all", "new"):
+            raise InvalidInput.single(
+                "apply_to", "invalid_choice", f"must be 'all' or 'new', not {apply_to!r}"
+            )
         with self._ledger.begin(actor.tenant) as work:
             published = self.catalog.publish(actor, work, slug, seats=seats)
             if apply_to == "all":
