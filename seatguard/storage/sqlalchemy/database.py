@@ -238,7 +238,10 @@ class Database:
     @contextmanager
     def _begun(self, write: bool) -> Iterator[Connection]:
         with self.engine.connect() as connection:
-            connection = connection.execution_options(seatguard_write=write)
+            if write or self.is_sqlite:
+                connection = connection.execution_options(seatguard_write=write)
+            else:  # at READ COMMITTED a transaction of reads shows no more than the reads alone
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.begin()
             yield connection
 

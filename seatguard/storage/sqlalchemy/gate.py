@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 from sqlalchemy.engine import Row
 
 from seatguard.clock import Clock
@@ -35,24 +35,27 @@ from seatguard.storage.locking import LockingGate, Section
 from seatguard.storage.sqlalchemy import postgres, tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.ledger import SqlWork, insert_entry
+from seatguard.storage.sqlalchemy.statements import (
+    ADD_SEAT,
+    COUNT,
+    GLANCE,
+    LOCK_POOL,
+    NEW_SEAT_FIELDS,
+    POOL_COLUMNS,
+    READ_POOL,
+    SEAT_COLUMNS,
+    SEAT_FIELDS,
+    SEAT_OF,
+)
 
 T = TypeVar("T")
 
 _MOST_TIGHT = 10_000
-_seat, _subscription = tables.seat, tables.subscription
-_SEAT_FIELDS = [field.name for field in dataclasses.fields(Seat)]
-_SEAT_COLUMNS = [_seat.c[name] for name in _SEAT_FIELDS]
-_POOL_COLUMNS = [
-    _subscription.c[name] for name in ("cap", "open", "opens_at", "closes_at", "live", "held", "seq", "head")
-]
+_seat = tables.seat
 
 
-def _seat_from(row: Row[Any]) -> Seat:
-    return Seat(**dict(zip(_SEAT_FIELDS, row, strict=True)))
-
-
-def _pool_query(tenant: str, subscription: str) -> Select[Any]:
-    return select(*_POOL_COLUMNS).where(_subscription.c.id == subscription, _subscription.c.tenant == tenant)
+def _seat_from(row: Sequence[Any]) -> Seat:
+    return Seat(**dict(zip(SEAT_FIELDS, row, strict=True)))
 
 
 def _pool_from(subscription: str, row: Row[Any]) -> Pool:
@@ -80,7 +83,7 @@ class _Section:
         self._id = subscription
         row = None
         if is_uuid(subscription):
-            row = connection.execute(_pool_query(tenant, subscription).with_for_update()).first()
+            row = connection.execute(LOCK_POOL, {"subscription": subscription, "tenant": tenant}).first()
         if row is None:
             raise NotFound("subscription", subscription)
         self._pool = self._before = _pool_from(subscription, row)
@@ -91,14 +94,17 @@ class _Section:
         return self._pool
 
     def seat(self, seat_id: str) -> Seat | None:
-        return self._find(_seat.c.id == seat_id)
+        query = select(*SEAT_COLUMNS).where(_seat.c.subscription == self._id, _seat.c.id == seat_id)
+        row = self._connection.execute(query).first()
+        return None if row is None else _seat_from(row)
 
     def seat_of(self, holder_key: str) -> Seat | None:
-        return self._find(_seat.c.holder_key == holder_key)
+        row = self._connection.execute(SEAT_OF, {"subscription": self._id, "holder_key": holder_key}).first()
+        return None if row is None else _seat_from(row)
 
     def lapsed(self, now: dt.datetime, limit: int) -> Sequence[Seat]:
         query = (
-            select(*_SEAT_COLUMNS)
+            select(*SEAT_COLUMNS)
             .where(_seat.c.subscription == self._id, _seat.c.lapses_at <= now)
             .order_by(_seat.c.number)
             .limit(limit)
@@ -113,14 +119,13 @@ class _Section:
         return row[0], row[1]
 
     def add(self, seat: Seat) -> Seat:
-        values = {name: getattr(seat, name) for name in _SEAT_FIELDS if name != "number"}
-        done = self._connection.execute(insert(_seat).values(values))
+        done = self._connection.execute(ADD_SEAT, {name: getattr(seat, name) for name in NEW_SEAT_FIELDS})
         self._count(1, int(seat.state is SeatState.HELD))
         (number,) = done.inserted_primary_key or (0,)
         return dataclasses.replace(seat, number=number)
 
     def put(self, seat: Seat, *, confirmed: bool = False) -> None:
-        values = {name: getattr(seat, name) for name in _SEAT_FIELDS if name not in ("number", "id")}
+        values = {name: getattr(seat, name) for name in NEW_SEAT_FIELDS if name != "id"}
         self._connection.execute(update(_seat).where(_seat.c.id == seat.id).values(values))
         if confirmed:
             self._count(0, -1)
@@ -147,20 +152,20 @@ class _Section:
             insert_entry(self._connection, entry)
         if not self._entries and self._pool == self._before:
             return
-        statement = update(_subscription).where(_subscription.c.id == self._id)
-        if self._pool.live > self._before.live:
-            room: ColumnElement[bool] = _subscription.c.cap >= self._pool.live
-            statement = statement.where(or_(_subscription.c.cap.is_(None), room))
-        values = {"live": self._pool.live, "held": self._pool.held, "seq": self._seq, "head": self._link}
-        if self._connection.execute(statement.values(values)).rowcount != 1:
+        counted = self._connection.execute(
+            COUNT,
+            {
+                "subscription": self._id,
+                "new_live": self._pool.live,
+                "new_held": self._pool.held,
+                "new_seq": self._seq,
+                "new_head": self._link,
+            },
+        )
+        if counted.rowcount != 1:
             raise StorageUnavailable(
                 "the count would pass the cap although its row was locked; nothing was written"
             )
-
-    def _find(self, condition: ColumnElement[bool]) -> Seat | None:
-        query = select(*_SEAT_COLUMNS).where(_seat.c.subscription == self._id, condition)
-        row = self._connection.execute(query).first()
-        return None if row is None else _seat_from(row)
 
     def _count(self, live: int, held: int) -> None:
         pool = self._pool
@@ -213,15 +218,13 @@ class SqlGate(LockingGate):
         """The answer, where one look without a lock is enough to be sure of it."""
 
         def unit(connection: Connection) -> TakeOutcome | None:
-            found = connection.execute(_pool_query(claim.tenant, claim.subscription)).first()
-            if found is None or found.held:
+            wanted = {"subscription": claim.subscription, "tenant": claim.tenant}
+            row = connection.execute(GLANCE, wanted | {"holder_key": claim.holder.key}).first()
+            if row is None or row.held:
                 return None
-            pool = _pool_from(claim.subscription, found)
-            query = select(*_SEAT_COLUMNS).where(
-                _seat.c.subscription == claim.subscription, _seat.c.holder_key == claim.holder.key
-            )
-            row = connection.execute(query).first()
-            own, usage = None if row is None else _seat_from(row), Usage(pool.live, pool.held)
+            pool, columns = _pool_from(claim.subscription, row), row[len(POOL_COLUMNS) :]
+            own = None if columns[0] is None else _seat_from(columns)
+            usage = Usage(pool.live, pool.held)
             match step(pool, own, claim.lapses_at, self._clock()):
                 case Step.FULL:
                     return Full(usage)
@@ -249,7 +252,7 @@ class SqlGate(LockingGate):
         def unit(connection: Connection) -> Usage:
             row = None
             if is_uuid(subscription):
-                row = connection.execute(_pool_query(tenant, subscription)).first()
+                row = connection.execute(READ_POOL, {"subscription": subscription, "tenant": tenant}).first()
             if row is None:
                 raise NotFound("subscription", subscription)
             lapsed = 0
@@ -308,7 +311,7 @@ class SqlGate(LockingGate):
         self, tenant: str, condition: ColumnElement[bool], *, limit: int | None = None
     ) -> tuple[Seat, ...]:
         query = (
-            select(*_SEAT_COLUMNS)
+            select(*SEAT_COLUMNS)
             .where(condition, _seat.c.tenant == tenant)
             .order_by(_seat.c.number)
             .limit(limit)

@@ -25,6 +25,7 @@ from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
+from seatguard.storage.sqlalchemy.statements import ADD_ENTRY, ENTRY_COLUMNS, ENTRY_FIELDS
 from seatguard.storage.sqlalchemy.types import can_hold
 from seatguard.subscriptions.model import Subscription
 from seatguard.tenants.model import Tenant
@@ -65,7 +66,7 @@ class _Records(Generic[R]):
     def add(self, record: R) -> None:
         values = {name: getattr(record, name) for name in self._fields}
         try:
-            self._connection.execute(insert(self._table).values(values))
+            self._connection.execute(insert(self._table), values)
         except DBAPIError as error:
             if fault_of(error) is Fault.DUPLICATE:
                 raise Conflict("already_exists", f"a {self._kind()} like this is there already") from error
@@ -128,14 +129,9 @@ class _Records(Generic[R]):
         return self._table.name.removeprefix("seatguard_").replace("_", " ")
 
 
-_ENTRY_FIELDS = [field.name for field in dataclasses.fields(Entry)]
-_ENTRY_COLUMNS = [tables.entry.c[name] for name in _ENTRY_FIELDS]
-
-
 def insert_entry(connection: Connection, entry: Entry) -> None:
     """Write one entry."""
-    values = {name: getattr(entry, name) for name in _ENTRY_FIELDS}
-    connection.execute(insert(tables.entry).values(values))
+    connection.execute(ADD_ENTRY, {name: getattr(entry, name) for name in ENTRY_FIELDS})
 
 
 class _Journal:
@@ -254,12 +250,12 @@ class _Journal:
         return {stream: (aggregate, count) for stream, aggregate, count in counted}
 
     def _mine(self) -> Select[Any]:
-        query = select(*_ENTRY_COLUMNS)
+        query = select(*ENTRY_COLUMNS)
         return query if self._tenant is None else query.where(tables.entry.c.tenant == self._tenant)
 
     def _entries(self, query: Select[Any]) -> list[Entry]:
         rows = self._connection.execute(query).all()
-        return [Entry(**dict(zip(_ENTRY_FIELDS, row, strict=True))) for row in rows]
+        return [Entry(**dict(zip(ENTRY_FIELDS, row, strict=True))) for row in rows]
 
 
 class SqlWork:
