@@ -147,9 +147,13 @@ class ProjectService:
     ) -> NewKey:
         """Make a new key in the place of an old one, which stops after ``overlap``.
 
+        During the overlap the old key counts as live: where there is another one, the old key has to
+        stop at once (no overlap) or the other has to be revoked.
+
         Raises:
+            InvalidInput: the overlap is not 0 to 7 days.
             NotFound: no such key in the tenant.
-            Conflict: ``key_not_live``, or too many live keys.
+            Conflict: ``key_not_live``, or ``too_many_keys``.
         """
         rules.valid_overlap(overlap)
         with self._ledger.begin(actor.tenant) as work:
@@ -158,10 +162,11 @@ class ProjectService:
             now = self._clock()
             if not rules.is_live(old, now):
                 raise Conflict("key_not_live", f"key {old.prefix} no longer works: add a new key instead")
-            others = [key for key in every(work.project_keys, project=old.project) if key.id != key_id]
-            rules.check_room_for_key(others, old.mode, now)
             ends = min(now + overlap, old.expires_at or now + overlap)
-            work.project_keys.replace(replace(old, expires_at=ends, version=old.version + 1))
+            ending = replace(old, expires_at=ends, version=old.version + 1)
+            others = [key for key in every(work.project_keys, project=old.project) if key.id != key_id]
+            rules.check_room_for_key([ending, *others], old.mode, now)
+            work.project_keys.replace(ending)
             made = self._make_key(
                 actor,
                 work,
@@ -354,7 +359,7 @@ class ProjectService:
         )
 
 
-def _normalized(project: Project, name: str) -> str:
-    if name.startswith("*."):
-        return domains.normalize_pattern(name, allow_wildcard=project.allow_wildcards)
-    return domains.normalize(name, allow_dev=project.allow_dev_domains)
+def _normalized(project: Project, name: object) -> str:
+    return domains.normalize_pattern(
+        name, allow_wildcard=project.allow_wildcards, allow_dev=project.allow_dev_domains
+    )
