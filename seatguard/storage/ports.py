@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -68,6 +69,9 @@ class Work(Protocol):
 
     def seats_live(self, subscription: str) -> int:
         """The counter of a subscription; exact while this unit has it locked."""
+
+    def holds_lapsed(self, subscription: str, now: dt.datetime) -> int:
+        """How many holds past their end are still in that counter."""
 
     def commit(self) -> None:
         """Make everything this unit wrote final."""

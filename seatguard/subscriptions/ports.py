@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -39,7 +40,10 @@ class Work(Protocol):
         """A number no other subscription of any tenant has; numbers of undone units may be skipped."""
 
     def seats_live(self, subscription: str) -> int:
-        """Seats held now, holds included; exact while the subscription is locked by this unit."""
+        """The counter: seats and holds, lapsed ones included; exact while this unit has the lock."""
+
+    def holds_lapsed(self, subscription: str, now: dt.datetime) -> int:
+        """How many of them are holds past their end that were not cleared away yet."""
 
     def commit(self) -> None:
         """Make everything this unit wrote final."""

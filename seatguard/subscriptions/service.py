@@ -157,10 +157,7 @@ class SubscriptionService:
             NotFound: no such subscription in the tenant.
             Conflict: the subscription is no longer at ``version``.
         """
-        if over_limit not in ("refuse", "allow"):
-            raise InvalidInput.single(
-                "over_limit", "invalid_choice", f"must be 'refuse' or 'allow', not {over_limit!r}"
-            )
+        _check_over_limit(over_limit)
         own = None if limit is None else valid_count(limit, field="limit")
         with self._ledger.begin(actor.tenant) as work:
             before = work.subscriptions.lock(subscription_id)
@@ -169,16 +166,16 @@ class SubscriptionService:
                 raise InvalidInput.single(
                     "limit", "required", "give a limit: there is no plan to take it from"
                 )
-            live = work.seats_live(subscription_id)
-            after = self._resolved(work, replace(before, own_limit=own, unlimited=unlimited), live)
-            decision = rules.may_change_limit(before, after, live, over_limit=over_limit)
+            after = self._resolved(work, replace(before, own_limit=own, unlimited=unlimited))
+            seated = self._seated(work, subscription_id)
+            decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
             if decision.allowed and after != before:
                 self._replace(
                     actor,
                     work,
                     after,
                     "subscription.limit_changed",
-                    {"before": before.limit, "after": after.limit, "cap": after.cap, "live": live},
+                    {"before": before.limit, "after": after.limit, "cap": after.cap, "live": seated},
                 )
                 work.commit()
         self._changed()
@@ -201,7 +198,7 @@ class SubscriptionService:
             if before.expires_on == day:
                 return before
             rules.check_period(before.starts_on, day)
-            renewed = self._resolved(work, replace(before, expires_on=day), work.seats_live(before.id))
+            renewed = self._resolved(work, replace(before, expires_on=day))
             renewed = self._replace(
                 actor,
                 work,
@@ -218,16 +215,20 @@ class SubscriptionService:
     ) -> Decision[LimitFacts]:
         """Move a subscription to the current version of another plan.
 
+        Args:
+            over_limit: as in :meth:`change_limit`.
+
         Raises:
             NotFound: no such subscription or plan in the tenant.
             Denied: the plan is deactivated.
         """
+        _check_over_limit(over_limit)
         with self._ledger.begin(actor.tenant) as work:
             version = self._plan_for_new(work, plan)
             before = work.subscriptions.lock(subscription_id)
-            live = work.seats_live(subscription_id)
-            after = self._resolved(work, replace(before, plan_version=version.id), live)
-            decision = rules.may_change_limit(before, after, live, over_limit=over_limit)
+            after = self._resolved(work, replace(before, plan_version=version.id))
+            seated = self._seated(work, subscription_id)
+            decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
             if decision.allowed and after != before:
                 self._replace(
                     actor,
@@ -254,14 +255,18 @@ class SubscriptionService:
                 continue
             for subscription in every(work.subscriptions, plan_version=version.id):
                 before = work.subscriptions.lock(subscription.id)
-                live = work.seats_live(before.id)
-                after = self._resolved(work, replace(before, plan_version=published.id), live)
+                after = self._resolved(work, replace(before, plan_version=published.id))
+                numbers = {
+                    "before": before.limit,
+                    "after": after.limit,
+                    "live": self._seated(work, before.id),
+                }
                 self._replace(
                     actor,
                     work,
                     after,
                     "subscription.plan_version_changed",
-                    {"number": published.number, "before": before.limit, "after": after.limit, "live": live},
+                    {"number": published.number, **numbers},
                 )
                 moved += 1
         return moved
@@ -317,7 +322,7 @@ class SubscriptionService:
             rules.may_become(before, state).require()
             if before.state is state:
                 return before
-            after = self._resolved(work, replace(before, state=state), work.seats_live(before.id))
+            after = self._resolved(work, replace(before, state=state))
             after = self._replace(actor, work, after, _VERBS[state], {"before": before.state.value})
             work.commit()
         self._changed()
@@ -332,10 +337,14 @@ class SubscriptionService:
         may_subscribe(plan).require()
         return work.plan_versions.get(plan.current)
 
-    def _resolved(self, work: Work, subscription: Subscription, live: int) -> Subscription:
+    def _resolved(self, work: Work, subscription: Subscription) -> Subscription:
         version = subscription.plan_version
         seats = None if version is None else work.plan_versions.get(version).seats
-        return rules.resolved(subscription, seats, live=live)
+        return rules.resolved(subscription, seats, live=work.seats_live(subscription.id))
+
+    def _seated(self, work: Work, subscription_id: str) -> int:
+        """Seats held now, without the holds that have lapsed and only wait to be cleared away."""
+        return work.seats_live(subscription_id) - work.holds_lapsed(subscription_id, self._clock())
 
     def _replace(
         self, actor: Actor, work: Work, subscription: Subscription, kind: str, data: Mapping[str, Any]
@@ -349,6 +358,13 @@ class SubscriptionService:
 def _check_mode(mode: str) -> None:
     if mode not in ("live", "test"):
         raise InvalidInput.single("mode", "invalid_mode", f"must be 'live' or 'test', not {mode!r}")
+
+
+def _check_over_limit(over_limit: str) -> None:
+    if over_limit not in ("refuse", "allow"):
+        raise InvalidInput.single(
+            "over_limit", "invalid_choice", f"must be 'refuse' or 'allow', not {over_limit!r}"
+        )
 
 
 def _valid_grace(days: object) -> int:

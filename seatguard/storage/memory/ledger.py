@@ -216,6 +216,10 @@ class MemoryWork:
         """See ``Work.seats_live``."""
         return self._rows.counters[subscription].live
 
+    def holds_lapsed(self, subscription: str, now: dt.datetime) -> int:
+        """See ``Work.holds_lapsed``."""
+        return sum(hold.has_lapsed(now) for hold in self._rows.holds[subscription].values())
+
     def commit(self) -> None:
         """See ``Work.commit``."""
         self._rows.keep()

@@ -296,6 +296,14 @@ class SqlWork:
             self._connection.execute(select(table.c.live).where(table.c.id == subscription)).scalar_one()
         )
 
+    def holds_lapsed(self, subscription: str, now: dt.datetime) -> int:
+        """See ``Work.holds_lapsed``."""
+        table = tables.seat
+        lapsed = (table.c.subscription == subscription) & (table.c.lapses_at <= now)
+        return int(
+            self._connection.execute(select(func.count()).select_from(table).where(lapsed)).scalar_one()
+        )
+
     def commit(self) -> None:
         """See ``Work.commit``."""
         self._connection.commit()
