@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice, takewhile
 
 from seatguard.actors import Actor
 from seatguard.clock import Clock
@@ -10,8 +11,8 @@ from seatguard.errors import Conflict
 from seatguard.idempotency import rules
 from seatguard.idempotency.model import Begun, InFlight, Reply, ReplyState, Start
 from seatguard.idempotency.ports import Ledger
-from seatguard.ids import NewId
-from seatguard.records import MAX_PAGE
+from seatguard.ids import NewId, floor
+from seatguard.records import MAX_PAGE, every
 
 
 class IdempotencyService:
@@ -78,7 +79,9 @@ class IdempotencyService:
         """
         oldest_kept = self._clock() - rules.KEPT_FOR
         with self._ledger.begin(actor.tenant) as work:
-            old = [r for r in work.replies.list(limit=MAX_PAGE).items if r.since < oldest_kept]
+            # A key that is used again keeps its first id, so old ones may stand behind many young ones.
+            begun_before = takewhile(lambda reply: reply.id < floor(oldest_kept), every(work.replies))
+            old = list(islice((reply for reply in begun_before if reply.since < oldest_kept), MAX_PAGE))
             for reply in old:
                 work.replies.remove(reply.id)
             work.commit()
