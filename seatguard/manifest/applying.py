@@ -8,12 +8,13 @@ from seatguard.actors import Actor
 from seatguard.clients.model import Client, ClientState
 from seatguard.decisions import Decision, Reason
 from seatguard.engine import Seatguard
+from seatguard.manifest.alone import alone
 from seatguard.manifest.model import ClientSpec, Manifest, PlanSpec, ProjectSpec
 from seatguard.manifest.paging import whole
 from seatguard.manifest.report import Change, NewSecret, Report
 from seatguard.manifest.services import Services
 from seatguard.manifest.steps import Steps
-from seatguard.projects.model import NewKey, Project
+from seatguard.projects.model import Project
 from seatguard.projects.rules import is_live
 from seatguard.sentences import amount
 from seatguard.subscriptions.model import Overage
@@ -81,7 +82,10 @@ class _Application:
         if plan is None:
             do(
                 Change("plan.added", spec.slug, after=amount(spec.seats)),
-                lambda: catalog.add(actor, slug=spec.slug, name=spec.name, seats=spec.seats),
+                lambda: self._steps.agreed(
+                    lambda: catalog.add(actor, slug=spec.slug, name=spec.name, seats=spec.seats),
+                    lambda: catalog.get(actor, spec.slug),
+                ),
             )
         else:
             if spec.name is not None and spec.name != plan.name:
@@ -106,10 +110,7 @@ class _Application:
         client = self._find_client(spec)
         subject = spec.name if spec.external_id is None else f"{spec.name} ({spec.external_id})"
         if client is None:
-            client = do(
-                Change("client.added", subject),
-                lambda: clients.add(actor, name=spec.name, external_id=spec.external_id),
-            )
+            client = do(Change("client.added", subject), lambda: self._made_client(spec))
             if client is None and not self._steps.report.dry_run:
                 return
         elif client.name != spec.name:
@@ -130,20 +131,13 @@ class _Application:
             do(Change(what, subject), lambda: verb(actor, client.id if client else ""))
 
     def _project(self, spec: ProjectSpec, client: Client | None, owner: ClientSpec) -> None:
-        projects, actor, do = self._engine.projects, self._actor, self._steps.do
+        projects, actor = self._engine.projects, self._actor
         subject = f"{owner.name} / {spec.name}"
         project = None if client is None else projects.find(actor, client_id=client.id, name=spec.name)
         if project is None:
-            project = do(
+            project = self._steps.do(
                 Change("project.added", subject, after=", ".join(spec.domains) or None),
-                lambda: projects.add(
-                    actor,
-                    client.id if client else "",
-                    name=spec.name,
-                    domains=spec.domains,
-                    allow_dev_domains=spec.allow_dev_domains is True,
-                    allow_wildcards=spec.allow_wildcards is True,
-                ),
+                lambda: self._made_project(spec, client.id if client else ""),
             )
             if project is None and not self._steps.report.dry_run:
                 return
@@ -168,29 +162,71 @@ class _Application:
 
     def _keys(self, spec: ProjectSpec, project: Project | None, subject: str) -> None:
         """As many live keys as wanted; one that ends soon, after a rotation, is not counted."""
-        projects, actor, now = self._engine.projects, self._actor, self._engine.clock()
-        present = projects.keys(actor, project.id) if project else ()
-        lasting = [key for key in present if key.mode == "live" and is_live(key, now) and not key.expires_at]
-        for _ in range(spec.keys - len(lasting)):
-            new: NewKey | None = self._steps.do(
-                Change("key.added", subject), lambda: projects.add_key(actor, project.id if project else "")
-            )
-            if new is not None:
-                self._steps.report.new_keys.append(NewSecret(subject, new.record.prefix, new.secret))
+        if project is None or self._steps.report.dry_run:
+            missing = spec.keys - (self._lasting_keys(project) if project else 0)
+            self._steps.report.changes += [Change("key.added", subject)] * missing
+        elif self._lasting_keys(project) < spec.keys:
+            with alone(self._engine, self._actor, deed="declare keys", of=project.id):
+                for _ in range(spec.keys - self._lasting_keys(project)):
+                    self._key(project, subject)
+
+    def _key(self, project: Project, subject: str) -> None:
+        change = Change("key.added", subject)
+        new = self._steps.do(change, lambda: self._engine.projects.add_key(self._actor, project.id))
+        if new is not None:
+            self._steps.report.new_keys.append(NewSecret(subject, new.record.prefix, new.secret))
+
+    def _lasting_keys(self, project: Project) -> int:
+        now = self._engine.clock()
+        return sum(
+            key.mode == "live" and is_live(key, now) and not key.expires_at
+            for key in self._engine.projects.keys(self._actor, project.id)
+        )
+
+    def _made_project(self, spec: ProjectSpec, client_id: str) -> Project:
+        projects, actor = self._engine.projects, self._actor
+        return self._steps.agreed(
+            lambda: projects.add(
+                actor,
+                client_id,
+                name=spec.name,
+                domains=spec.domains,
+                allow_dev_domains=spec.allow_dev_domains is True,
+                allow_wildcards=spec.allow_wildcards is True,
+            ),
+            lambda: projects.find(actor, client_id=client_id, name=spec.name),
+        )
 
     def _find_client(self, spec: ClientSpec) -> Client | None:
         """By external id, or among the clients without one by name."""
         if spec.external_id is not None:
             return self._engine.clients.find(self._actor, external_id=spec.external_id)
         if self._nameless is None:
-            self._nameless = {}
-            for client in whole(partial(self._engine.clients.list, self._actor)):
-                if client.external_id is None:
-                    self._nameless.setdefault(client.name, []).append(client)
+            self._nameless = self._without_external_id()
         found = self._nameless.get(spec.name, [])
         if len(found) > 1:
             self._steps.keep(spec.name, f"is the name of {len(found)} clients; the first is meant")
         return found[0] if found else None
+
+    def _made_client(self, spec: ClientSpec) -> Client:
+        """The new client. Without an external id nothing keeps another process from making it too."""
+        clients, actor = self._engine.clients, self._actor
+        external_id = spec.external_id
+        if external_id is not None:
+            return self._steps.agreed(
+                lambda: clients.add(actor, name=spec.name, external_id=external_id),
+                lambda: clients.find(actor, external_id=external_id),
+            )
+        with alone(self._engine, actor, deed="declare client", of=actor.tenant):
+            found = self._without_external_id().get(spec.name)
+            return found[0] if found else clients.add(actor, name=spec.name)
+
+    def _without_external_id(self) -> dict[str, list[Client]]:
+        found: dict[str, list[Client]] = {}
+        for client in whole(partial(self._engine.clients.list, self._actor)):
+            if client.external_id is None:
+                found.setdefault(client.name, []).append(client)
+        return found
 
     def _may_publish(self, spec: PlanSpec) -> Decision[object]:
         """Whether a lowered plan leaves room for the users of every subscriber."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
 from seatguard.decisions import Decision, Reason
 from seatguard.entitlements.model import Terms
 from seatguard.errors import NotFound
+from seatguard.manifest.alone import alone
 from seatguard.manifest.model import NEVER, ProjectSpec, ServiceSpec
 from seatguard.manifest.paging import whole
 from seatguard.manifest.report import Change
@@ -48,19 +49,48 @@ class Services:
         """All services of a project; ``None`` is a project that a dry run would add."""
         present: dict[tuple[str, str], list[Subscription]] = {}
         if project is not None:
-            for service in whole(
-                partial(self._engine.subscriptions.list, self._actor, project_id=project.id)
-            ):
+            for service in self._present(project):
                 present.setdefault((service.type, service.mode), []).append(service)
+        known = {service.id for services in present.values() for service in services}
         for service_spec in spec.services:
             same = present.get((service_spec.type, service_spec.mode), [])
             name = f"{subject} / {service_spec.type}" + (" (test)" if service_spec.mode == "test" else "")
             if same:
                 self._changed(service_spec, same.pop(0), name)
             else:
-                self._added(service_spec, project, name)
+                self._added(service_spec, project, known, name)
 
-    def _added(self, spec: ServiceSpec, project: Project | None, subject: str) -> None:
+    def _present(self, project: Project) -> Iterator[Subscription]:
+        return whole(partial(self._engine.subscriptions.list, self._actor, project_id=project.id))
+
+    def _made(
+        self, spec: ServiceSpec, project: Project, known: set[str], expiry: dt.date | None
+    ) -> Subscription:
+        """The new service; the one that another process has made from the same file meanwhile, if so."""
+        with alone(self._engine, self._actor, deed="declare service", of=project.id):
+            for service in self._present(project):
+                if service.id not in known and (service.type, service.mode) == (spec.type, spec.mode):
+                    break
+            else:
+                service = self._engine.subscriptions.add(
+                    self._actor,
+                    project.id,
+                    plan=spec.plan,
+                    limit=spec.limit,
+                    unlimited=spec.unlimited,
+                    type=spec.type,
+                    mode=spec.mode,
+                    overage=spec.overage or "hard",
+                    starts=spec.starts,
+                    expiry=expiry,
+                    timezone=spec.timezone or "UTC",
+                    grace_days=spec.grace_days or 0,
+                    trial=spec.state == SubscriptionState.TRIALING,
+                )
+            known.add(service.id)
+            return service
+
+    def _added(self, spec: ServiceSpec, project: Project | None, known: set[str], subject: str) -> None:
         """A new service. One that is over already gets its users before its end: they came in time."""
         expiry = spec.expiry if isinstance(spec.expiry, dt.date) else None
         is_over = expiry is not None and self._is_over(spec, expiry)
@@ -68,24 +98,13 @@ class Services:
         if self._steps.report.dry_run and spec.plan is not None and self._plan_is_unknown(spec.plan):
             self._steps.refuse(change, "not_found", str(NotFound("plan", spec.plan)))
             return
-        service = self._steps.do(
-            change,
-            lambda: self._engine.subscriptions.add(
-                self._actor,
-                project.id if project else "",
-                plan=spec.plan,
-                limit=spec.limit,
-                unlimited=spec.unlimited,
-                type=spec.type,
-                mode=spec.mode,
-                overage=spec.overage or "hard",
-                starts=spec.starts,
-                expiry=None if is_over else expiry,
-                timezone=spec.timezone or "UTC",
-                grace_days=spec.grace_days or 0,
-                trial=spec.state == SubscriptionState.TRIALING,
-            ),
-        )
+        service = None
+        if project is not None:
+            service = self._steps.do(
+                change, partial(self._made, spec, project, known, None if is_over else expiry)
+            )
+        else:
+            self._steps.report.changes.append(change)
         if service is not None:
             self._users(spec, service, subject)
             if is_over:

@@ -44,6 +44,21 @@ class Steps:
         self.report.changes.append(change)
         return result
 
+    @staticmethod
+    def agreed(add: Callable[[], T], find: Callable[[], T | None]) -> T:
+        """What ``add`` makes, or what another process has made from the same file a moment before.
+
+        Raises:
+            Conflict: it cannot be added, and is not there either.
+        """
+        try:
+            return add()
+        except Conflict:
+            found = find()
+            if found is None:
+                raise
+            return found
+
     def allow(self, change: Change, decision: Decision[object]) -> bool:
         """Whether a dry run's prediction lets the change pass; if not, it is reported."""
         if not decision.allowed:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -423,3 +426,32 @@ def test_an_export_holds_no_key(engine: Seatguard, me: Actor) -> None:
     text = to_toml(export(engine, me))
     assert report.new_keys[0].prefix not in text
     assert "sg_" not in text
+
+
+@pytest.mark.parametrize("identity", ['\nexternal_id = "crm-7"', ""])
+def test_several_processes_that_apply_one_file_make_everything_once(tmp_path: Path, identity: str) -> None:
+    """As when a deployment starts several machines at once: one service, or its seats were sold twice."""
+    url = f"sqlite:///{tmp_path / 'seats.db'}"
+    manifest = from_toml(TEAM.replace('\nexternal_id = "crm-7"', identity))
+    Seatguard.open(url).close()
+    barrier = threading.Barrier(4)
+
+    def deploy(_: int) -> Report:
+        engine = Seatguard.open(url)
+        actor = engine.actor("cli", "apply")
+        barrier.wait()
+        report = apply(engine, actor, manifest)
+        engine.close()
+        return report
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(deploy, range(4)))
+    assert [report.refusals for report in reports] == [[]] * 4
+    assert sum(len(report.new_keys) for report in reports) == 1
+    engine = Seatguard.open(url)
+    me = engine.actor("cli", "test")
+    assert len(engine.clients.list(me).items) == len(engine.projects.list(me).items) == 1
+    (service,) = engine.subscriptions.list(me).items
+    assert engine.seats.usage(me, service.id).live == 2
+    assert apply(engine, me, manifest).changes == []
+    engine.close()
