@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NO_SERVICE = "no_service"
     NOT_HELD = "not_held"
     HOLD_EXPIRED = "hold_expired"
+    HOLD_CONFIRMED = "hold_confirmed"
     HOLDER_SEATED = "holder_seated"
     LIMIT_BELOW_USAGE = "limit_below_usage"
     PLAN_INACTIVE = "plan_inactive"

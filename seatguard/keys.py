@@ -31,7 +31,7 @@ _CHECKSUM = 6
 _MODES = {"sg_live_": "live", "sg_test_": "test"}
 _PREFIX = len("sg_live_")
 _LENGTH = _PREFIX + _RANDOM + _CHECKSUM
-_LONGEST = 256
+LONGEST = 256
 
 
 class ApiKey:
@@ -134,7 +134,7 @@ def parse(text: object) -> ApiKey | None:
     >>> parse(generate("live").reveal()) is None, parse("sg_live_typo"), parse(1234567890123456)
     (False, None, None)
     """
-    if not isinstance(text, str) or len(text) > _LONGEST or not text.isascii():
+    if not isinstance(text, str) or len(text) > LONGEST or not text.isascii():
         return None
     if len(text) == 16 and text.isdigit():
         return ApiKey(text, mode="live", format="digits16")

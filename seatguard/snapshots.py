@@ -80,6 +80,15 @@ class Snapshots:
             with self._lock:
                 self._loading.pop(key, None)
 
+    def peek(self, name: Hashable) -> Snapshot[Any] | None:
+        """The value under ``name`` if there is one that is young enough."""
+        now = self._monotonic()
+        with self._lock:
+            kept = self._kept.get((self._generation, name))
+        if kept is None or now - kept[0] >= self.max_age:
+            return None
+        return Snapshot(kept[1], now - kept[0])
+
     def put(self, name: Hashable, value: object) -> None:
         """Keep what this process has just seen the store hold."""
         now = self._monotonic()

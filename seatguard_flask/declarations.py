@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 from seatguard.actors import Actor
 from seatguard.catalog.model import Plan
 from seatguard.clients.model import Client
 from seatguard.engine import Seatguard as Engine
-from seatguard.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
-from seatguard.idempotency.model import Begun
+from seatguard.errors import Conflict, InvalidInput, NotFound
 from seatguard.projects.model import Project
 from seatguard.subscriptions.model import Subscription
 from seatguard_flask.state import State
@@ -20,7 +17,6 @@ from seatguard_flask.state import State
 T = TypeVar("T")
 
 _ATTEMPTS = 5
-_PATIENCE = 10.0
 
 
 class Declarations:
@@ -108,11 +104,9 @@ class Declarations:
     def _service(self, project: Project, plan: str | None, limit: int | None) -> None:
         service = self._first_service(project)
         if service is None:
-            with self._alone(project):
-                service = self._first_service(project)
-                if service is None:
-                    self._engine.subscriptions.add(self._actor, project.id, plan=plan, limit=limit)
-                    return
+            service = self._engine.subscriptions.add(
+                self._actor, project.id, plan=plan, limit=limit, once=True
+            )
         if plan is not None and self._plan_of(service) != plan:
             self._engine.subscriptions.change_plan(self._actor, service.id, plan=plan, over_limit="allow")
         if limit is not None and service.own_limit != limit:
@@ -126,26 +120,6 @@ class Declarations:
     def _plan_of(self, service: Subscription) -> str | None:
         terms = self._engine.entitlements.fresh_terms(service.tenant, service.project, mode=service.mode)
         return next((one.plan for one in terms if one.subscription == service.id), None)
-
-    @contextmanager
-    def _alone(self, project: Project) -> Iterator[None]:
-        """Be the only one who gives this project its first service.
-
-        Two services would be twice the seats, and nothing about a service is unique. A request that is in
-        flight is, in every store: so one is begun under the project's name, and abandoned at the end.
-        """
-        idempotency, deadline = self._engine.idempotency, time.monotonic() + _PATIENCE
-        while True:
-            start = idempotency.begin(self._actor, route="declare service", key=project.id, body=b"")
-            if isinstance(start, Begun):
-                break
-            if time.monotonic() > deadline:
-                raise StorageUnavailable(f"another process is still declaring the project {project.name!r}")
-            time.sleep(0.02)
-        try:
-            yield
-        finally:
-            idempotency.abandon(self._actor, start.reply)
 
 
 def _agreed(declare: Callable[[], T]) -> T:

@@ -88,10 +88,15 @@ def once(
     except BaseException:
         nothing_was_done()
         raise
-    if decision.allowed and sealed.answer is not None:
-        return replies.answer(*sealed.answer)
-    nothing_was_done()
-    return replies.answer(*encode(decision)) if decision.allowed else refuse(decision)
+    if not decision.allowed:
+        nothing_was_done()
+        return refuse(decision)
+    if sealed.answer is None:
+        # There was nothing to change and so no act to keep the answer with; a retry must find none either.
+        kept = sealed(decision)
+        if kept is not None:
+            service.keep(caller.actor, kept)
+    return replies.answer(*(sealed.answer or encode(decision)))
 
 
 class _Sealed:

@@ -74,6 +74,7 @@ STATUS: dict[str, int] = {
     "not_found": 404,
     # It does not fit what is there; the codes of Conflict that are not named here are 409 too.
     Reason.HOLD_EXPIRED.value: 409,
+    Reason.HOLD_CONFIRMED.value: 409,
     Reason.HOLDER_SEATED.value: 409,
     Reason.LIMIT_BELOW_USAGE.value: 409,
     Reason.STILL_SEATED.value: 409,
@@ -97,6 +98,7 @@ _SENTENCES = {
     Reason.NO_SERVICE: "The project has no service of this kind.",
     Reason.NOT_HELD: "The user has no seat to give away.",
     Reason.HOLD_EXPIRED: "The hold is past its end; take a new one.",
+    Reason.HOLD_CONFIRMED: "The hold has become the user's seat; deactivate the user to free it.",
     Reason.HOLDER_SEATED: "The other user has a seat already.",
 }
 _NAMELESS = "The API key and domain do not identify a project."

@@ -64,12 +64,23 @@ class IdempotencyService:
 
     def abandon(self, actor: Actor, reply: Reply) -> None:
         """Note that nothing was done under the key, so that the next request with it goes ahead."""
+        self._replace(actor, replace(reply, state=ReplyState.ABANDONED, version=reply.version + 1))
+
+    def _replace(self, actor: Actor, reply: Reply) -> None:
         try:
             with self._ledger.begin(actor.tenant) as work:
-                work.replies.replace(replace(reply, state=ReplyState.ABANDONED, version=reply.version + 1))
+                work.replies.replace(reply)
                 work.commit()
         except Conflict:
             return  # another request has taken the key over: its answer counts
+
+    def keep(self, actor: Actor, reply: Reply) -> None:
+        """Keep an answer to a request that found nothing to change: no act is there to keep it with.
+
+        Args:
+            reply: as ``Reply.done`` made it.
+        """
+        self._replace(actor, reply)
 
     def purge(self, actor: Actor) -> int:
         """Let go of replies older than 24 hours; at most one page at a time.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from seatguard.clock import Clock
 from seatguard.errors import AuthenticationFailed, Conflict, InvalidInput, NotFound
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
+from seatguard.keys import ApiKey
 from seatguard.projects import domains, rules
 from seatguard.projects.model import Access, Domain, NewKey, Project, ProjectKey
 from seatguard.projects.ports import Ledger, Work
@@ -225,11 +227,19 @@ class ProjectService:
         Raises:
             AuthenticationFailed: for every cause alike.
         """
-        key = keys.parse(presented)
-        if key is None:
+        if not isinstance(presented, str) or not presented.isascii() or len(presented) > keys.LONGEST:
             raise AuthenticationFailed
-        digests = keys.digests(key, self._pepper)
-        access = self._snapshots.get(("access", digests), lambda: self._access(digests)).value
+        name = ("access", hashlib.sha256(presented.encode()).digest())
+        access: Access | None
+        kept = self._snapshots.peek(name)
+        if kept is not None:
+            access = kept.value
+        else:
+            key = keys.parse(presented)
+            del presented  # from here on a traceback shows the wrapped key only
+            if key is None:
+                raise AuthenticationFailed
+            access = self._snapshots.get(name, lambda: self._access(key)).value
         if access is None or (access.key_ends_at is not None and self._clock() >= access.key_ends_at):
             raise AuthenticationFailed
         return access
@@ -280,9 +290,9 @@ class ProjectService:
                 raise NotFound("key of one prefix only (use its id)", identifier)
             return work.project_keys.get(identifier)
 
-    def _access(self, digests: tuple[tuple[int, bytes], ...]) -> Access | None:
+    def _access(self, presented: ApiKey) -> Access | None:
         with self._ledger.read_all() as work:
-            for version, digest in digests:
+            for version, digest in keys.digests(presented, self._pepper):
                 key = work.project_keys.find(digest=digest)
                 if key is None or key.digest_version != version or not keys.matches(key.digest, digest):
                     continue

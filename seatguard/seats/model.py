@@ -153,6 +153,7 @@ class Renewed:
     """The hold has a new end."""
 
     seat: Seat
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Transferred:
 TakeOutcome: TypeAlias = Taken | AlreadyHeld | Full | Closed
 ConfirmOutcome: TypeAlias = Taken | AlreadyHeld | Lapsed | NotHeld
 RenewOutcome: TypeAlias = Renewed | Lapsed | NotHeld
-ReleaseOutcome: TypeAlias = Released | NotHeld
+ReleaseOutcome: TypeAlias = Released | AlreadyHeld | NotHeld
 TransferOutcome: TypeAlias = Transferred | AlreadyHeld | NotHeld
 Outcome: TypeAlias = Taken | AlreadyHeld | Full | Closed | Lapsed | NotHeld | Renewed | Released | Transferred
 

@@ -64,12 +64,23 @@ class Gate(Protocol):
         """
 
     def renew(
-        self, tenant: str, seat_id: str, lapses_at: dt.datetime, entry: Draft, lapse: Lapse
+        self,
+        tenant: str,
+        seat_id: str,
+        lapses_at: dt.datetime,
+        entry: Draft,
+        lapse: Lapse,
+        seal: Seal | None = None,
     ) -> RenewOutcome:
         """Give a hold another end. An assigned seat is ``NotHeld``."""
 
-    def release(self, tenant: str, seat_id: str, entry: Draft, seal: Seal | None = None) -> ReleaseOutcome:
-        """Free a seat, held or assigned. Exactly one call frees it; to all others it is ``NotHeld``."""
+    def release(
+        self, tenant: str, seat_id: str, entry: Draft, seal: Seal | None = None, *, only_hold: bool = False
+    ) -> ReleaseOutcome:
+        """Free a seat, held or assigned. Exactly one call frees it; to all others it is ``NotHeld``.
+
+        ``AlreadyHeld`` when ``only_hold`` is asked for and the seat is an assigned one.
+        """
 
     def transfer(
         self,

@@ -53,10 +53,14 @@ def is_near_limit(terms: Terms, usage: Usage) -> bool:
     return terms.cap - usage.live <= max(NEAR_LIMIT_SEATS, terms.cap // NEAR_LIMIT_SHARE)
 
 
-def may_seat(terms: Terms, usage: Usage, now: dt.datetime) -> Decision[SeatFacts]:
-    """What a claim of a new holder would meet now. Advice: it takes nothing."""
+def may_seat(terms: Terms, usage: Usage, now: dt.datetime, *, age: float = 0.0) -> Decision[SeatFacts]:
+    """What a claim of a new holder would meet now. Advice: it takes nothing.
+
+    Args:
+        age: seconds since the numbers were read.
+    """
     policy = may_claim(terms, now)
-    facts = SeatFacts(terms, usage)
+    facts = SeatFacts(terms, usage, age=age)
     if not policy.allowed:
         return Decision(False, policy.reason, facts)
     if not has_room(terms, usage):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from seatguard.actors import Actor
@@ -171,7 +171,9 @@ class SeatService:
         self._saw(outcome, terms.subscription)
         return _confirmed(outcome, terms)
 
-    def renew(self, actor: Actor, where: Where, seat_id: str, *, seconds: object) -> Decision[SeatFacts]:
+    def renew(
+        self, actor: Actor, where: Where, seat_id: str, *, seconds: object, render: Render | None = None
+    ) -> Decision[SeatFacts]:
         """Let a hold end ``seconds`` from now.
 
         Raises:
@@ -181,15 +183,11 @@ class SeatService:
         lapses_at = self._clock() + rules.valid_hold(seconds)
         terms, seat = self._seat_in(actor, where, seat_id)
         entry = self._entry(actor, "hold.renewed", seat, data={"lapses_at": lapses_at.isoformat()})
-        outcome = self._gate.renew(actor.tenant, seat_id, lapses_at, entry, self._lapse(actor))
-        usage = self._gate.usage(actor.tenant, terms.subscription)
-        match outcome:
-            case Renewed(renewed):
-                return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, renewed))
-            case Lapsed(lapsed):
-                return Decision(False, Reason.HOLD_EXPIRED, SeatFacts(terms, usage, lapsed))
-            case NotHeld():
-                raise NotFound("hold", seat_id)
+        seal = self._sealed(render, lambda outcome: _renewed(outcome, terms))
+        outcome = self._gate.renew(actor.tenant, seat_id, lapses_at, entry, self._lapse(actor), seal)
+        if isinstance(outcome, NotHeld):
+            raise NotFound("hold", seat_id)
+        return _renewed(outcome, terms)
 
     def release(
         self, actor: Actor, where: Where, username: object, *, render: Render | None = None
@@ -202,19 +200,19 @@ class SeatService:
             return self._not_held(actor, found)
         return self._release(actor, _of(found, seats[0].subscription), seats[0], render)
 
-    def release_seat(
+    def release_hold(
         self, actor: Actor, where: Where, seat_id: str, *, render: Render | None = None
     ) -> Decision[SeatFacts]:
-        """Free a seat by its id. One that is free already is ``NOT_HELD``, and no refusal.
+        """Let go of a hold. One that is gone already is ``NOT_HELD``, and no refusal.
 
-        Raises:
-            NotFound: the seat belongs to another project.
+        Returns:
+            ``HOLD_CONFIRMED`` when it has become a seat for good: that one stays.
         """
         found = self._source.fresh_terms(actor.tenant, where.project, mode=where.mode)
         seat = self._gate.seat(actor.tenant, seat_id)
-        if seat is None:
+        if seat is None or seat.subscription not in {terms.subscription for terms in found}:
             return self._not_held(actor, found)
-        return self._release(actor, _of(found, seat.subscription), seat, render)
+        return self._release(actor, _of(found, seat.subscription), seat, render, only_hold=True)
 
     def transfer(
         self,
@@ -404,10 +402,13 @@ class SeatService:
         self._saw(outcome, terms.subscription)
         return rules.judge(outcome, terms, self._clock())
 
-    def _release(self, actor: Actor, terms: Terms, seat: Seat, render: Render | None) -> Decision[SeatFacts]:
+    def _release(
+        self, actor: Actor, terms: Terms, seat: Seat, render: Render | None, *, only_hold: bool = False
+    ) -> Decision[SeatFacts]:
         kind = "seat.released" if seat.state is SeatState.ASSIGNED else "hold.released"
         seal = self._sealed(render, lambda outcome: _freed(outcome, terms))
-        outcome = self._gate.release(actor.tenant, seat.id, self._entry(actor, kind, seat), seal)
+        entry = self._entry(actor, kind, seat)
+        outcome = self._gate.release(actor.tenant, seat.id, entry, seal, only_hold=only_hold)
         if isinstance(outcome, NotHeld):
             return self._not_held(actor, (terms,))
         self._saw(outcome, terms.subscription)
@@ -417,9 +418,7 @@ class SeatService:
         refusal: Decision[SeatFacts] | None = None
         for terms in found:
             usage, usage_age = self._recent_usage(terms)
-            decision = rules.may_seat(terms, usage, self._clock())
-            facts = replace(decision.facts, age=max(age, usage_age))
-            decision = Decision(decision.allowed, decision.reason, facts)
+            decision = rules.may_seat(terms, usage, self._clock(), age=max(age, usage_age))
             if decision.allowed:
                 return decision
             refusal = _graver(refusal, decision)
@@ -529,10 +528,22 @@ def _confirmed(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
             raise TypeError(f"a gate must not answer a confirm with {outcome!r}")
 
 
+def _renewed(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
+    match outcome:
+        case Renewed(seat, usage):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case Lapsed(seat):
+            return Decision(False, Reason.HOLD_EXPIRED, SeatFacts(terms, _NO_USAGE, seat))
+        case _:
+            raise TypeError(f"a gate must not answer a renewal with {outcome!r}")
+
+
 def _freed(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
     match outcome:
         case Released(seat, usage):
             return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case AlreadyHeld(seat, usage):
+            return Decision(False, Reason.HOLD_CONFIRMED, SeatFacts(terms, usage, seat))
         case _:
             raise TypeError(f"a gate must not answer a release with {outcome!r}")
 

@@ -164,7 +164,13 @@ class LockingGate(ABC):
         return self._on_seat(tenant, seat_id, act)
 
     def renew(
-        self, tenant: str, seat_id: str, lapses_at: dt.datetime, entry: Draft, lapse: Lapse
+        self,
+        tenant: str,
+        seat_id: str,
+        lapses_at: dt.datetime,
+        entry: Draft,
+        lapse: Lapse,
+        seal: Seal | None = None,
     ) -> RenewOutcome:
         """See ``Gate.renew``."""
 
@@ -175,23 +181,28 @@ class LockingGate(ABC):
             if seat.has_lapsed(now):
                 _clear_one(section, seat, lapse)
                 return Lapsed(seat)
-            renewed = replace(seat, lapses_at=lapses_at)
-            section.put(renewed)
+            outcome = Renewed(replace(seat, lapses_at=lapses_at), _usage(section, now))
+            section.put(outcome.seat)
             section.append(entry)
-            return Renewed(renewed)
+            _keep(section, outcome, seal)
+            return outcome
 
         return self._on_seat(tenant, seat_id, act)
 
-    def release(self, tenant: str, seat_id: str, entry: Draft, seal: Seal | None = None) -> ReleaseOutcome:
+    def release(
+        self, tenant: str, seat_id: str, entry: Draft, seal: Seal | None = None, *, only_hold: bool = False
+    ) -> ReleaseOutcome:
         """See ``Gate.release``."""
 
         def act(section: Section) -> ReleaseOutcome:
-            seat = section.seat(seat_id)
+            seat, now = section.seat(seat_id), self._clock()
             if seat is None:
                 return NotHeld()
+            if only_hold and seat.state is SeatState.ASSIGNED:
+                return AlreadyHeld(seat, _usage(section, now))
             section.drop(seat)
             section.append(entry)
-            outcome = Released(seat, _usage(section, self._clock()))
+            outcome = Released(seat, _usage(section, now))
             _keep(section, outcome, seal)
             return outcome
 

@@ -58,6 +58,7 @@ class SubscriptionService:
         timezone: str = "UTC",
         grace_days: int = 0,
         trial: bool = False,
+        once: bool = False,
     ) -> Subscription:
         """Put a project on a plan, or give it a limit of its own, or both.
 
@@ -72,6 +73,8 @@ class SubscriptionService:
             expiry: last day, included; ``None`` is never.
             timezone: IANA zone of both days.
             grace_days: days after the expiry in which seats are still given.
+            once: give back the project's subscription of that mode and type, as it is, if there is one;
+                also in a race with another call.
 
         Raises:
             InvalidInput: a value cannot be used; or neither plan, limit nor unlimited is given.
@@ -82,7 +85,10 @@ class SubscriptionService:
             raise InvalidInput.single("limit", "required", "give a plan, a limit, or unlimited")
         _check_mode(mode)
         with self._ledger.begin(actor.tenant) as work:
-            project = work.projects.get(project_id)
+            project = work.projects.lock(project_id) if once else work.projects.get(project_id)
+            known = work.subscriptions.find(project=project_id, mode=mode, type=type) if once else None
+            if known is not None:
+                return known
             version = None if plan is None else self._plan_for_new(work, plan)
             subscription = Subscription(
                 id=self._new_id(),

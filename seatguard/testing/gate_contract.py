@@ -282,7 +282,7 @@ class GateContract:
             return bench.gate.renew(hold.tenant, hold.id, later, entry, bench.lapse)
 
         renewed = renew()
-        assert renewed == Renewed(replace(hold, lapses_at=later))
+        assert renewed == Renewed(replace(hold, lapses_at=later), Usage(1, 1))
         bench.clock.travel(seconds=599)
         assert bench.usage() == Usage(1, 1)
         bench.clock.travel(seconds=1)
@@ -302,6 +302,22 @@ class GateContract:
         assert isinstance(bench.take("late"), Taken)
         assert isinstance(bench.take("later"), Full)
         assert bench.kinds()["seat.released"] == 1
+        bench.check()
+
+    def test_release_of_a_hold_spares_a_seat(self, bench: Bench) -> None:
+        """Asked to free a hold only, the gate leaves a confirmed seat alone."""
+        hold, other = bench.seated("ada", seconds=60), bench.seated("bob", seconds=60)
+        bench.confirm(hold)
+
+        def release(seat: Seat) -> Outcome:
+            entry = bench.entry("hold.released", seat.id)
+            return bench.gate.release(seat.tenant, seat.id, entry, only_hold=True)
+
+        spared = release(hold)
+        assert isinstance(spared, AlreadyHeld)
+        assert spared.seat.state is SeatState.ASSIGNED
+        assert release(other) == Released(other, Usage(1, 0))
+        assert bench.names() == ["ada"]
         bench.check()
 
     def test_transfer_moves_the_seat_in_one_step(self, bench: Bench) -> None:

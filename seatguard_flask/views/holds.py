@@ -77,27 +77,35 @@ def renew(exchange: Exchange, hold_id: str) -> Answer:
     caller = identify(exchange, asked.api_key, asked.domain)
     _check_id(hold_id)
     seconds = exchange.settings.hold_ttl if asked.expires_in is None else asked.expires_in
-    decision = exchange.engine.seats.renew(caller.actor, caller.where(), hold_id, seconds=seconds)
-    if not decision.allowed:
-        return refusing(problem_shape, exchange)(decision)
-    return replies.answer(*_told(decision, "Hold renewed successfully."))
+
+    def act(render: Render | None) -> Decision[SeatFacts]:
+        return exchange.engine.seats.renew(
+            caller.actor, caller.where(), hold_id, seconds=seconds, render=render
+        )
+
+    return once(
+        exchange,
+        caller,
+        "POST /holds/renew",
+        {**reading.fields_of(asked), "hold": hold_id},
+        act,
+        lambda decision: _told(decision, "Hold renewed successfully."),
+        refusing(problem_shape, exchange),
+    )
 
 
 def release(exchange: Exchange, hold_id: str) -> Answer:
-    """Free the seat, held or confirmed; one that is free already is no error."""
+    """Let go of a hold; one that is gone already is no error, one that was confirmed is."""
     key = reading.key_in_headers(exchange)
     asked = reading.query(exchange, ReleaseHold)
     if key is None:
         raise AuthenticationFailed
     caller = identify(exchange, key, asked.domain)
     _check_id(hold_id)
-    try:
-        decision = exchange.engine.seats.release_seat(caller.actor, caller.where(), hold_id)
-        released = decision.reason is Reason.ALLOWED
-    except NotFound:
-        # Another project's hold is answered like one that never was.
-        released = False
-    data = {"id": hold_id, "released": released}
+    decision = exchange.engine.seats.release_hold(caller.actor, caller.where(), hold_id)
+    if not decision.allowed:
+        return refusing(problem_shape, exchange)(decision)
+    data = {"id": hold_id, "released": decision.reason is Reason.ALLOWED}
     return replies.answer(200, replies.success("Hold released successfully.", data))
 
 
@@ -161,6 +169,7 @@ ROUTES = (
         body=RenewHold,
         answers=(Reply(status=200, description="The hold has another end.", model=Held),),
         codes=("hold_expired", "not_found"),
+        once=True,
     ),
     Route(
         tag="holds",
@@ -169,10 +178,13 @@ ROUTES = (
         name="release_hold",
         handler=release,
         shape=problem_shape,
-        summary="Free a held seat.",
-        description="Held or confirmed, it is free afterwards. Releasing twice is releasing once.",
+        summary="Let go of a hold.",
+        description=(
+            "Releasing twice is releasing once. A hold that was confirmed has become the user's seat: "
+            "it stays, 409; `deactivate-user` frees it."
+        ),
         query=ReleaseHold,
-        answers=(Reply(status=200, description="The seat is free.", model=HoldReleased),),
-        codes=("not_found",),
+        answers=(Reply(status=200, description="The hold is gone.", model=HoldReleased),),
+        codes=("hold_confirmed", "no_service", "not_found"),
     ),
 )

@@ -24,7 +24,9 @@ def revoked(world: World) -> str:
 
 
 def rotated_out(world: World) -> str:
-    old = world.engine.projects.add_key(world.me, world.project_id)
+    client = world.engine.clients.add(world.me, name="Rotating")
+    project = world.engine.projects.add(world.me, client.id, name="Shop", domains=(world.api.domain,))
+    old = world.engine.projects.add_key(world.me, project.id)
     world.engine.projects.rotate_key(world.me, old.record.id, overlap=dt.timedelta(seconds=5))
     world.clock.travel(seconds=5)
     return old.secret.reveal()
