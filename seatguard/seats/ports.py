@@ -75,11 +75,21 @@ class Gate(Protocol):
         """Give a hold another end. An assigned seat is ``NotHeld``."""
 
     def release(
-        self, tenant: str, seat_id: str, entry: Draft, seal: Seal | None = None, *, only_hold: bool = False
+        self,
+        tenant: str,
+        seat_id: str,
+        entry: Draft,
+        seal: Seal | None = None,
+        *,
+        only_hold: bool = False,
+        held_by: str | None = None,
     ) -> ReleaseOutcome:
         """Free a seat, held or assigned. Exactly one call frees it; to all others it is ``NotHeld``.
 
-        ``AlreadyHeld`` when ``only_hold`` is asked for and the seat is an assigned one.
+        Args:
+            only_hold: leave an assigned seat to its holder; then the answer is ``AlreadyHeld``.
+            held_by: key of the holder it is to be taken from; a seat that somebody else has by now is
+                ``NotHeld``. ``None`` frees the seat whoever sits there.
         """
 
     def transfer(
@@ -89,11 +99,15 @@ class Gate(Protocol):
         holder: Holder,
         email: str | None,
         entry: Draft,
+        lapse: Lapse,
         seal: Seal | None = None,
+        *,
+        held_by: str | None = None,
     ) -> TransferOutcome:
         """Give an assigned seat to another holder in one step.
 
-        ``AlreadyHeld`` with the other's seat when the new holder sits in the same subscription.
+        ``AlreadyHeld`` with the other's seat when the new holder sits in the same subscription; a lapsed
+        hold of the new holder is cleared away. ``held_by`` as in :meth:`release`.
         """
 
     def usage(self, tenant: str, subscription: str) -> Usage:

@@ -198,7 +198,8 @@ class SeatService:
         seats = self._gate.seats_of(actor.tenant, [terms.subscription for terms in found], holder.key)
         if not seats:
             return self._not_held(actor, found)
-        return self._release(actor, _of(found, seats[0].subscription), seats[0], render)
+        terms = _of(found, seats[0].subscription)
+        return self._release(actor, terms, seats[0], render, held_by=holder.key)
 
     def release_hold(
         self, actor: Actor, where: Where, seat_id: str, *, render: Render | None = None
@@ -228,7 +229,7 @@ class SeatService:
 
         Returns:
             ``ALLOWED`` with the seat; ``NOT_HELD`` when the first user has none;
-            ``HOLDER_SEATED`` when the second user has one already.
+            ``HOLDER_SEATED`` when the second user has one already, anywhere in the project.
         """
         holder = holders.normalize(username, fold_case=self._fold_case)
         receiver = holders.normalize(to, fold_case=self._fold_case, field="to_username")
@@ -246,6 +247,9 @@ class SeatService:
             usage = self._gate.usage(actor.tenant, terms.subscription)
             return Decision(True, Reason.ALREADY_HELD, SeatFacts(terms, usage, seat))
         usage = self._gate.usage(actor.tenant, terms.subscription)
+        theirs = self._gate.seats_of(actor.tenant, names, receiver.key)
+        if theirs:
+            return Decision(False, Reason.HOLDER_SEATED, SeatFacts(terms, usage, theirs[0]))
         entry = self._drafts.draft(
             actor,
             "seat.transferred",
@@ -256,7 +260,16 @@ class SeatService:
             person=person_digest(actor.tenant, receiver.key),
         )
         seal = self._sealed(render, lambda outcome: _moved(outcome, terms, usage))
-        outcome = self._gate.transfer(actor.tenant, seat.id, receiver, new_email, entry, seal)
+        outcome = self._gate.transfer(
+            actor.tenant,
+            seat.id,
+            receiver,
+            new_email,
+            entry,
+            self._lapse(actor),
+            seal,
+            held_by=holder.key,
+        )
         return _moved(outcome, terms, usage)
 
     def find(self, actor: Actor, where: Where, username: object) -> Seat | None:
@@ -403,12 +416,19 @@ class SeatService:
         return rules.judge(outcome, terms, self._clock())
 
     def _release(
-        self, actor: Actor, terms: Terms, seat: Seat, render: Render | None, *, only_hold: bool = False
+        self,
+        actor: Actor,
+        terms: Terms,
+        seat: Seat,
+        render: Render | None,
+        *,
+        only_hold: bool = False,
+        held_by: str | None = None,
     ) -> Decision[SeatFacts]:
         kind = "seat.released" if seat.state is SeatState.ASSIGNED else "hold.released"
-        seal = self._sealed(render, lambda outcome: _freed(outcome, terms))
         entry = self._entry(actor, kind, seat)
-        outcome = self._gate.release(actor.tenant, seat.id, entry, seal, only_hold=only_hold)
+        seal = self._sealed(render, lambda outcome: _freed(outcome, terms))
+        outcome = self._gate.release(actor.tenant, seat.id, entry, seal, only_hold=only_hold, held_by=held_by)
         if isinstance(outcome, NotHeld):
             return self._not_held(actor, (terms,))
         self._saw(outcome, terms.subscription)

@@ -118,8 +118,9 @@ class LockingGate(ABC):
         self, section: Section, claim: Claim, entry: Draft, lapse: Lapse, seal: Seal | None
     ) -> TakeOutcome:
         own, now = section.seat_of(claim.holder.key), self._clock()
-        if section.pool().held and (section.pool().is_full() or (own is not None and own.has_lapsed(now))):
-            _clear(section, now, lapse)
+        while section.pool().held and (section.pool().is_full() or (own is not None and own.has_lapsed(now))):
+            if not _clear(section, now, lapse):
+                break
             own = section.seat_of(claim.holder.key)
         outcome: TakeOutcome
         match step(section.pool(), own, claim.lapses_at, now):
@@ -190,13 +191,20 @@ class LockingGate(ABC):
         return self._on_seat(tenant, seat_id, act)
 
     def release(
-        self, tenant: str, seat_id: str, entry: Draft, seal: Seal | None = None, *, only_hold: bool = False
+        self,
+        tenant: str,
+        seat_id: str,
+        entry: Draft,
+        seal: Seal | None = None,
+        *,
+        only_hold: bool = False,
+        held_by: str | None = None,
     ) -> ReleaseOutcome:
         """See ``Gate.release``."""
 
         def act(section: Section) -> ReleaseOutcome:
             seat, now = section.seat(seat_id), self._clock()
-            if seat is None:
+            if seat is None or held_by not in (None, seat.holder_key):
                 return NotHeld()
             if only_hold and seat.state is SeatState.ASSIGNED:
                 return AlreadyHeld(seat, _usage(section, now))
@@ -215,16 +223,21 @@ class LockingGate(ABC):
         holder: Holder,
         email: str | None,
         entry: Draft,
+        lapse: Lapse,
         seal: Seal | None = None,
+        *,
+        held_by: str | None = None,
     ) -> TransferOutcome:
         """See ``Gate.transfer``."""
 
         def act(section: Section) -> TransferOutcome:
             seat, theirs, now = section.seat(seat_id), section.seat_of(holder.key), self._clock()
-            if seat is None or seat.state is not SeatState.ASSIGNED:
+            if seat is None or seat.state is not SeatState.ASSIGNED or held_by not in (None, seat.holder_key):
                 return NotHeld()
             if theirs is not None and theirs.id != seat_id:
-                return AlreadyHeld(theirs, _usage(section, now))
+                if not theirs.has_lapsed(now):
+                    return AlreadyHeld(theirs, _usage(section, now))
+                _clear_one(section, theirs, lapse)
             moved = replace(seat, holder=holder.name, holder_key=holder.key, email=email, since=now)
             section.put(moved)
             section.append(entry)
@@ -298,7 +311,7 @@ def _claimed(claim: Claim, now: dt.datetime) -> Seat:
 
 def _usage(section: Section, now: dt.datetime) -> Usage:
     pool = section.pool()
-    lapsed = len(section.lapsed(now, SWEEP)) if pool.held else 0
+    lapsed = len(section.lapsed(now, pool.held)) if pool.held else 0
     return Usage(pool.live - lapsed, pool.held - lapsed)
 
 

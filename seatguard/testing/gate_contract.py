@@ -96,20 +96,21 @@ class Bench:
         assert isinstance(outcome, Taken), outcome
         return outcome.seat
 
-    def release(self, seat: Seat) -> Outcome:
+    def release(self, seat: Seat, *, held_by: str | None = None) -> Outcome:
         """Free a seat."""
-        return self.gate.release(seat.tenant, seat.id, self.entry("seat.released", seat.id))
+        entry = self.entry("seat.released", seat.id)
+        return self.gate.release(seat.tenant, seat.id, entry, held_by=held_by)
 
     def confirm(self, seat: Seat) -> Outcome:
         """Turn a hold into a seat."""
         entry = self.entry("seat.taken", seat.id)
         return self.gate.confirm(seat.tenant, seat.id, entry, self.lapse)
 
-    def transfer(self, seat: Seat, to: str) -> Outcome:
+    def transfer(self, seat: Seat, to: str, *, held_by: str | None = None) -> Outcome:
         """Give a seat to somebody else."""
         holder = holders.normalize(to, fold_case=True)
         entry = self.entry("seat.transferred", seat.id)
-        return self.gate.transfer(seat.tenant, seat.id, holder, None, entry)
+        return self.gate.transfer(seat.tenant, seat.id, holder, None, entry, self.lapse, held_by=held_by)
 
     def usage(self) -> Usage:
         """What the gate says is taken."""
@@ -143,6 +144,8 @@ class GateContract:
     """The promises of ``seatguard.seats.ports.Gate``. Subclass it and give the fixture ``store``."""
 
     limit = 3
+    many = 520
+    """More holds than one act of a locking gate clears away at once."""
 
     @pytest.fixture
     def clock(self) -> FrozenClock:
@@ -338,6 +341,45 @@ class GateContract:
         hold = bench.seated("eve", seconds=60)
         assert bench.transfer(hold, "mallory") == NotHeld()
         assert bench.kinds()["seat.transferred"] == 0
+        bench.check()
+
+    def test_lapsed_hold_of_the_receiver_is_no_seat(self, bench: Bench) -> None:
+        """A transfer to somebody whose hold has lapsed clears that hold away."""
+        ada = bench.seated("ada")
+        bench.seated("bob", seconds=60)
+        bench.clock.travel(seconds=60)
+        assert isinstance(bench.transfer(ada, "bob"), Transferred)
+        assert bench.names() == ["bob"]
+        assert bench.usage() == Usage(1, 0)
+        assert bench.kinds()["hold.expired"] == 1
+        bench.check()
+
+    def test_seat_that_has_moved_on_is_not_taken_from_the_next(self, bench: Bench) -> None:
+        """Who frees or transfers the seat of one holder does not take it from the holder after."""
+        seat = bench.seated("ada")
+        bench.transfer(seat, "bob", held_by="ada")
+        assert bench.release(seat, held_by="ada") == NotHeld()
+        assert bench.transfer(seat, "eve", held_by="ada") == NotHeld()
+        assert bench.names() == ["bob"]
+        assert isinstance(bench.release(seat, held_by="bob"), Released)
+        bench.check()
+
+    def test_many_lapsed_holds_do_not_count(self, bench: Bench) -> None:
+        """However many holds have lapsed together, none of them counts or stands in the way."""
+        change = bench.engine.subscriptions.change_limit
+        change(bench.actor, bench.subscription.id, limit=self.many)
+        for number in range(self.many):
+            bench.seated(f"user{number}", seconds=60)
+        bench.clock.travel(seconds=60)
+        assert bench.usage() == Usage(0, 0)
+        assert change(bench.actor, bench.subscription.id, limit=1).allowed
+        last = f"user{self.many - 1}"
+        taken = bench.take(last)
+        assert isinstance(taken, Taken)
+        assert (taken.seat.lapses_at, taken.usage) == (None, Usage(1, 0))
+        assert bench.take("late") == Full(Usage(1, 0))
+        assert bench.names() == [last]
+        assert bench.kinds()["hold.expired"] == self.many
         bench.check()
 
     def test_suspended_subscription_is_closed(self, bench: Bench) -> None:
