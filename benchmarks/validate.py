@@ -1,0 +1,194 @@
+"""What a validate costs: ``POST /api/v1/validate-subscription`` against a bare Flask JSON route.
+
+    python -m benchmarks.validate [--services 10000]
+
+The bare route reads a JSON body of the same size and answers JSON of the same size; it knows nobody. First
+called as WSGI in this process, then by 16 customers over HTTP (gunicorn, one worker, four threads; the
+client has a core of its own where there is one). Cached is as shipped, answers up to a second old;
+uncached (``SEATGUARD_VALIDATE_MAX_AGE=0``) reads key, terms and count from the store for each call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from flask import Flask
+
+from benchmarks import apps
+from benchmarks.client import load
+from benchmarks.measuring import RATE, Report, command, interleave, micros_each, on_cores, percentile
+from benchmarks.places import DOMAIN, Arena, places
+from tests.servers import processes
+
+CALLERS = 16
+ENDLESS = 1_000_000_000
+CONTENDERS = {"validate": apps.VALIDATE, "bare Flask JSON route": apps.BARE, "bare again": apps.AGAIN}
+
+
+def run(report: Report, options: argparse.Namespace) -> None:
+    """Measure and print."""
+    report.section("validate")
+    services = 200 if report.quick else options.services
+    for name in options.places:
+        with places(report, [name]) as found:
+            for place in found:
+                arena = Arena.build(place.url, services=services, limit=ENDLESS)
+                for max_age in (1.0, 0.0) if place.name == "SQLite" else (0.0,):
+                    how = "cached" if max_age else "uncached"
+                    _in_process(report, arena, max_age, f"{how}, {place.name}")
+                    _over_http(report, arena, max_age, f"{how}, {place.name}")
+
+
+def _bodies(arena: Arena) -> list[bytes]:
+    """What the first customers send."""
+    return [
+        json.dumps({"api_key": service.key, "domain": DOMAIN}).encode()
+        for service in arena.services[:CALLERS]
+    ]
+
+
+def _in_process(report: Report, arena: Arena, max_age: float, what: str) -> None:
+    app = apps.create(arena.url, max_age)
+    bodies = itertools.cycle(_bodies(arena))
+    sizes = {path: len(_call(app, path, next(bodies))) for path in CONTENDERS.values()}
+    with on_cores(0):
+        samples = interleave(
+            {
+                name: micros_each(_caller(app, path, bodies), 30 if report.quick else 300)
+                for name, path in CONTENDERS.items()
+            },
+            report.rounds(21),
+        )
+    app.extensions["seatguard"]["seatguard"].engine.close()
+    report.compare(
+        f"validate in process, {what}",
+        samples,
+        *list(CONTENDERS)[:2],
+        unit="µs",
+        control="bare again",
+        note=f"bodies answered: {sizes[apps.VALIDATE]} and {sizes[apps.BARE]} bytes",
+    )
+
+
+def _caller(app: Flask, path: str, bodies: Iterator[bytes]) -> Callable[[], object]:
+    return lambda: _call(app, path, next(bodies))
+
+
+def _call(app: Flask, path: str, body: bytes) -> bytes:
+    """One request as a WSGI server would hand it over."""
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "127.0.0.1",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    statuses: list[str] = []
+
+    def start(status: str, _headers: Any, _error: Any = None) -> Any:
+        statuses.append(status)
+
+    chunks = app(environ, start)
+    answered = b"".join(chunks)
+    chunks.close()  # type: ignore[attr-defined]
+    if statuses != ["200 OK"]:
+        raise RuntimeError(f"{path} answered {statuses} {answered!r}")
+    return answered
+
+
+def _over_http(report: Report, arena: Arena, max_age: float, what: str) -> None:
+    bodies = _bodies(arena)
+    seconds = 0.3 if report.quick else 1.5
+    waits: dict[str, list[float]] = {}
+    with _served(arena.url, max_age) as port, on_cores(1):
+
+        def contender(name: str, path: str) -> Callable[[], float]:
+            def measure() -> float:
+                loaded = load(port, path, bodies, seconds)
+                waits.setdefault(name, []).append(percentile(loaded.waits, 99) * 1000)
+                return loaded.rate
+
+            return measure
+
+        samples = interleave(
+            {name: contender(name, path) for name, path in CONTENDERS.items()}, report.rounds(9)
+        )
+    late = {name: values[1:] for name, values in waits.items()}
+    names = list(CONTENDERS)[:2]
+    title = f"validate over HTTP, {what}"
+    report.compare(title, samples, *names, unit="/s", better=RATE, control="bare again")
+    report.compare(f"{title}: p99", late, *names, unit="ms", control="bare again")
+
+
+@contextmanager
+def _served(store: str, max_age: float) -> Iterator[int]:
+    """gunicorn with one worker of four threads, on a core of its own."""
+    port = processes.free_port()
+    arguments = ["-w", "1", "--worker-class", "gthread", "--threads", "4", "-b", f"127.0.0.1:{port}"]
+    with on_cores(0):
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                *arguments,
+                "--log-level",
+                "error",
+                "benchmarks.apps:from_environment()",
+            ],
+            env={**os.environ, apps.STORE: store, apps.MAX_AGE: str(max_age)},
+        )
+    try:
+        _wait_for(port, server)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(15)
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 30
+    while server.poll() is None and time.monotonic() < until:
+        try:
+            requests.post(f"http://127.0.0.1:{port}{apps.BARE}", json={"domain": DOMAIN}, timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("gunicorn did not answer")
+
+
+ARGUMENTS = (
+    ("--services", {"type": int, "default": 10_000, "help": "how many services the store has"}),
+    (
+        "--places",
+        {"nargs": "+", "choices": ("SQLite", "PostgreSQL"), "default": ("SQLite", "PostgreSQL")},
+    ),
+)
+
+if __name__ == "__main__":
+    command("What a validate costs.", run, *ARGUMENTS)

@@ -1,0 +1,88 @@
+"""Each benchmark still runs and prints its lines. How fast anything was, no test asks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers.availability import on_ci
+
+REPOSITORY = Path(__file__).parents[2]
+
+RATIO = re.compile(r"^  A/B  (less|more) is better +\S+ \[\S+\.\.\S+\]$", re.MULTILINE)
+
+
+def run(module: str, *arguments: str) -> str:
+    """What the benchmark prints when it only shows that it runs."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}", "--quick", *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def titles(printed: str) -> list[str]:
+    """What was compared."""
+    return re.findall(r"^(\S.*)\n  A  ", printed, re.MULTILINE)
+
+
+def test_every_benchmark_names_the_machine_and_prints_ratios() -> None:
+    """Figures without the machine they come from say nothing, so it is the first line."""
+    printed = run("imports")
+
+    assert re.match(r"\d{4}-\d\d-\d\d: \d+ cores .* Python 3\.\d+\.\d+, Flask 3", printed)
+    assert len(RATIO.findall(printed)) == len(titles(printed)) == 6
+    assert "  B/B  control: two equal things" in printed
+
+
+def test_validate_is_measured_in_process_and_over_http_cached_and_not() -> None:
+    """One line each for the ways a validate is served."""
+    printed = run("validate", "--places", "SQLite")
+
+    assert titles(printed) == [
+        f"validate {served}, {how}, SQLite{what}"
+        for how in ("cached", "uncached")
+        for served, what in (("in process", ""), ("over HTTP", ""), ("over HTTP", ": p99"))
+    ]
+    assert len(RATIO.findall(printed)) == 6
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "SQLite",
+        pytest.param("PostgreSQL 1 ms", marks=pytest.mark.postgresql),
+        pytest.param("MariaDB", marks=pytest.mark.mariadb),
+    ],
+)
+def test_register_is_measured_alone_and_in_a_crowd_and_counts_right(place: str) -> None:
+    """Whatever was measured was no shortcut: a "no" wrote nothing, and counter, seats and entries agree."""
+    printed = run("register", "--places", place)
+    if "not measured" in printed and not on_ci():
+        pytest.skip(printed)
+
+    assert len(RATIO.findall(printed)) == 12
+    assert f'{place}: rows written by all the "no" and repetitions: 0 seats, 0 entries' in printed
+    found = re.search(r"counter ([\d,]+), seats ([\d,]+), entries ([\d,]+)", printed)
+    assert found is not None
+    assert len(set(found.groups())) == 1
+
+
+def test_growth_is_measured_at_several_sizes_against_the_smallest() -> None:
+    """Takes, checks, pages; and beside them the check that counts rows."""
+    printed = run("growth", "--places", "SQLite")
+
+    assert "loaded 12,000 rows" in printed
+    assert {"take, SQLite", "check, uncached, SQLite", "page of the journal, middle, SQLite"} <= set(
+        titles(printed)
+    )
+    assert printed.count("check by SELECT count(*)") == 2
