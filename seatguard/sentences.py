@@ -20,6 +20,7 @@ _SENTENCES = {
     Reason.NO_SERVICE: "the project has no such service",
     Reason.NOT_HELD: "the user has no seat",
     Reason.HOLD_EXPIRED: "the hold has expired",
+    Reason.HOLD_CONFIRMED: "the hold has become the user's seat",
     Reason.HOLDER_SEATED: "the receiving user has a seat already",
     Reason.LIMIT_BELOW_USAGE: "more seats are taken than the new limit allows",
     Reason.PLAN_INACTIVE: "the plan takes no new subscriptions",

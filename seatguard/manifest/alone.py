@@ -23,7 +23,7 @@ def alone(engine: Seatguard, actor: Actor, *, deed: str, of: str) -> Iterator[No
     flight: so one is begun under the thing's name, and abandoned at the end.
 
     Args:
-        deed: such as ``"declare service"``; the extension's declarations use the same.
+        deed: such as ``"declare service"``.
         of: to what: an id.
 
     Raises:

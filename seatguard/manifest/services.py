@@ -51,7 +51,7 @@ class Services:
         if project is not None:
             for service in self._present(project):
                 present.setdefault((service.type, service.mode), []).append(service)
-        known = {service.id for services in present.values() for service in services}
+        known = [service for services in present.values() for service in services]
         for service_spec in spec.services:
             same = present.get((service_spec.type, service_spec.mode), [])
             name = f"{subject} / {service_spec.type}" + (" (test)" if service_spec.mode == "test" else "")
@@ -64,33 +64,46 @@ class Services:
         return whole(partial(self._engine.subscriptions.list, self._actor, project_id=project.id))
 
     def _made(
-        self, spec: ServiceSpec, project: Project, known: set[str], expiry: dt.date | None
+        self, spec: ServiceSpec, project: Project, known: list[Subscription], expiry: dt.date | None
     ) -> Subscription:
         """The new service; the one that another process has made from the same file meanwhile, if so."""
-        with alone(self._engine, self._actor, deed="declare service", of=project.id):
-            for service in self._present(project):
-                if service.id not in known and (service.type, service.mode) == (spec.type, spec.mode):
-                    break
-            else:
-                service = self._engine.subscriptions.add(
-                    self._actor,
-                    project.id,
-                    plan=spec.plan,
-                    limit=spec.limit,
-                    unlimited=spec.unlimited,
-                    type=spec.type,
-                    mode=spec.mode,
-                    overage=spec.overage or "hard",
-                    starts=spec.starts,
-                    expiry=expiry,
-                    timezone=spec.timezone or "UTC",
-                    grace_days=spec.grace_days or 0,
-                    trial=spec.state == SubscriptionState.TRIALING,
-                )
-            known.add(service.id)
-            return service
+        same = [one.id for one in known if (one.type, one.mode) == (spec.type, spec.mode)]
+        if not same:
+            service = self._add(spec, project, expiry, once=True)
+        else:
+            with alone(self._engine, self._actor, deed="declare service", of=project.id):
+                others = [
+                    one
+                    for one in self._present(project)
+                    if (one.type, one.mode) == (spec.type, spec.mode) and one.id not in same
+                ]
+                service = others[0] if others else self._add(spec, project, expiry, once=False)
+        known.append(service)
+        return service
 
-    def _added(self, spec: ServiceSpec, project: Project | None, known: set[str], subject: str) -> None:
+    def _add(
+        self, spec: ServiceSpec, project: Project, expiry: dt.date | None, *, once: bool
+    ) -> Subscription:
+        return self._engine.subscriptions.add(
+            self._actor,
+            project.id,
+            plan=spec.plan,
+            limit=spec.limit,
+            unlimited=spec.unlimited,
+            type=spec.type,
+            mode=spec.mode,
+            overage=spec.overage or "hard",
+            starts=spec.starts,
+            expiry=expiry,
+            timezone=spec.timezone or "UTC",
+            grace_days=spec.grace_days or 0,
+            trial=spec.state == SubscriptionState.TRIALING,
+            once=once,
+        )
+
+    def _added(
+        self, spec: ServiceSpec, project: Project | None, known: list[Subscription], subject: str
+    ) -> None:
         """A new service. One that is over already gets its users before its end: they came in time."""
         expiry = spec.expiry if isinstance(spec.expiry, dt.date) else None
         is_over = expiry is not None and self._is_over(spec, expiry)

@@ -69,6 +69,8 @@ def _folder(data: Path | None) -> Path:
     """The demo's folder: the one that was named, else one of the user's own."""
     from seatguard import InvalidInput
 
+    if data is not None and "?" in str(data):
+        raise InvalidInput.single("data", "unusable", "must not hold a question mark")
     if data is None:
         base = os.environ.get("XDG_DATA_HOME", "")
         data = (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "seatguard-demo"

@@ -115,7 +115,7 @@ def test_a_demo_for_people_tells_what_to_try(start: Start, tmp_path: Path) -> No
         assert piece in page
 
 
-@pytest.mark.parametrize("data", ["file", "file/inside"])
+@pytest.mark.parametrize("data", ["file", "file/inside", "what?"])
 def test_a_folder_that_is_none_is_told(run: Run, tmp_path: Path, data: str) -> None:
     """Code 2, by field."""
     (tmp_path / "file").touch()

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
+from seatguard import Decision, Reason
+from seatguard.sentences import sentence
 from seatguard_flask.cli import command_group
 from seatguard_flask.problems import STATUS
 from seatguard_flask.settings import PREFIX, Settings
@@ -55,6 +57,12 @@ def test_every_route_is_in_the_reference(route: object) -> None:
     """By its method and its path."""
     path = re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"<\1>", route.rule)  # type: ignore[attr-defined]
     assert f"{route.method} {path}" in (DOCS / "http-api.md").read_text()  # type: ignore[attr-defined]
+
+
+def test_every_reason_has_its_sentence() -> None:
+    """A refusal without one would end a command in a traceback."""
+    for reason in Reason:
+        assert sentence(Decision(False, reason, None))
 
 
 def test_every_command_is_in_the_reference() -> None:

@@ -150,7 +150,7 @@ def test_a_client_registers_a_user_and_is_told_when_it_is_full(
 @pytest.mark.parametrize("command", commands(), ids=["python", "curl"])
 def test_a_client_that_is_not_known_gets_no_verdict(command: tuple[str, ...], demo: dict[str, Any]) -> None:
     """2: neither yes nor no."""
-    done = client(*command, demo["url"], demo["domain"], "ada", key=demo["api_key"][:-1] + "x")
+    done = client(*command, demo["url"], demo["domain"], "ada", key=demo["api_key"][::-1])
     assert done.returncode == 2, done
 
 
