@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 from seatguard.actors import Actor
 from seatguard.clock import Clock
@@ -94,9 +95,9 @@ class JournalService:
 
     def _checkpoint(self, actor: Actor, key: bytes) -> Checkpoint | None:
         with self._ledger.begin(actor.tenant) as work:
-            recent = work.checkpoints.list(limit=MAX_PAGE, newest_first=True).items
-            last = recent[0] if recent else None
-            known = _vouched(recent)
+            newest = work.checkpoints.list(limit=1, newest_first=True).items
+            last = newest[0] if newest else None
+            known = _vouched(() if last is None else _signed_since(work, last.at - 2 * _SLACK))
             moved = work.journal.moved_since(last.at - _SLACK) if last else _all_heads(work)
             heads = {
                 head.stream: [head.aggregate, head.seq, head.link.hex()]
@@ -188,6 +189,10 @@ class JournalService:
                 "or more and keep it out of the database"
             )
         return self._key
+
+
+def _signed_since(work: Work, instant: dt.datetime) -> Iterator[Checkpoint]:
+    return takewhile(lambda one: one.at >= instant, every(work.checkpoints, newest_first=True))
 
 
 def _entries(work: Work, stream: str) -> Iterator[Entry]:
