@@ -160,11 +160,14 @@ class Seatguard:
         return published
 
     def erase_person(self, actor: Actor, username: object) -> Decision[dict[str, int]]:
-        """Drop a user's names from the journal. A user who still sits somewhere is released first.
+        """Drop a user's names from the journal. A user who still sits somewhere is to be released first.
+
+        Lapsed holds are cleared away before: they too show a name, and would put it on record later.
 
         Returns:
             Allowed with the number of entries under ``"entries"``, or ``STILL_SEATED``.
         """
+        self.seats.sweep(actor)
         decision = may_erase(self.seats.seats_named(actor, username))
         if not decision.allowed:
             return decision
@@ -199,9 +202,11 @@ class Seatguard:
         return self._ledger.durability()
 
     def close(self) -> None:
-        """Write what is summed and let go of connections."""
-        self.flush()
-        self._ledger.close()
+        """Write what is summed and let go of connections, also when the store does not answer."""
+        try:
+            self.flush()
+        finally:
+            self._ledger.close()
 
     def _hold_has_expired(self, actor: Actor, seat_id: str) -> bool:
         search = Search(subject=seat_id, kind="hold.expired")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 from collections import Counter
@@ -9,25 +10,30 @@ from dataclasses import dataclass
 
 from seatguard.actors import Actor
 from seatguard.clock import Clock
-from seatguard.errors import NotFound
+from seatguard.errors import NotFound, StorageUnavailable
 from seatguard.journal.drafts import Drafts
 from seatguard.journal.ports import Ledger
 
-_MAX_SUBJECTS = 10_000
+_MAX_SUMS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
+class _Sum:
+    """What is counted together."""
+
     actor: Actor
     stream: str
     reason: str
+    minute: dt.datetime
 
 
 class RefusalTally:
     """Counts refusals in this process and writes the sums of a minute when the next one has begun.
 
-    A refusal itself writes nothing, so that a flood of them costs the store nothing. The sums of
-    the minute under way are lost when the process dies; :meth:`flush` writes them on the way out.
+    A refusal itself writes nothing, so that a flood of them costs the store nothing. Sums that the
+    store did not take are kept for the next minute: a refusal is answered whether or not it can be
+    put on record now. The sums of the minute under way are lost when the process dies;
+    :meth:`flush` writes them on the way out.
     """
 
     def __init__(self, ledger: Ledger, drafts: Drafts, clock: Clock) -> None:
@@ -36,44 +42,54 @@ class RefusalTally:
         self._clock = clock
         self._lock = threading.Lock()
         self._minute: dt.datetime | None = None
-        self._counts: Counter[_Subject] = Counter()
+        self._counts: Counter[_Sum] = Counter()
 
     def note(self, actor: Actor, stream: str, reason: str) -> None:
         """Count one refusal on a subscription's stream."""
         minute = self._clock().replace(second=0, microsecond=0)
-        subject = _Subject(actor.during(None), stream, reason)
         with self._lock:
-            due = self._take_counts() if self._minute not in (None, minute) else None
+            due = self._take_counts() if self._minute not in (None, minute) else Counter()
             self._minute = minute
-            if subject in self._counts or len(self._counts) < _MAX_SUBJECTS:
-                self._counts[subject] += 1
-        if due:
-            self._write(*due)
+            self._add(Counter([_Sum(actor.during(None), stream, reason, minute)]))
+        with contextlib.suppress(StorageUnavailable):
+            self._write(due)
 
     def flush(self) -> None:
-        """Write what was counted so far."""
+        """Write what was counted so far.
+
+        Raises:
+            StorageUnavailable: the store did not answer in time; what it did not take is kept.
+        """
         with self._lock:
             due = self._take_counts()
-        if due:
-            self._write(*due)
+        self._write(due)
 
-    def _take_counts(self) -> tuple[dt.datetime, Counter[_Subject]] | None:
+    def _take_counts(self) -> Counter[_Sum]:
         counts, self._counts = self._counts, Counter()
-        return (self._minute, counts) if counts and self._minute is not None else None
+        return counts
 
-    def _write(self, minute: dt.datetime, counts: Counter[_Subject]) -> None:
-        for subject, count in counts.items():
-            try:
-                with self._ledger.begin(subject.actor.tenant) as work:
-                    work.journal.append(
-                        self._drafts.draft(
-                            subject.actor,
-                            "seat.denied",
-                            "subscription",
-                            subject.stream,
-                            data={"reason": subject.reason, "count": count, "minute": minute.isoformat()},
-                        )
-                    )
-                    work.commit()
-            except NotFound:
-                continue  # the stream's owner is gone; there is no chain to put the sum on
+    def _add(self, counts: Counter[_Sum]) -> None:
+        for one, count in counts.items():
+            if one in self._counts or len(self._counts) < _MAX_SUMS:
+                self._counts[one] += count
+
+    def _write(self, due: Counter[_Sum]) -> None:
+        left = due.copy()
+        try:
+            for one, count in sorted(due.items(), key=lambda item: item[0].minute):
+                self._write_sum(one, count)
+                del left[one]
+        finally:
+            with self._lock:
+                self._add(left)
+
+    def _write_sum(self, one: _Sum, count: int) -> None:
+        data = {"reason": one.reason, "count": count, "minute": one.minute.isoformat()}
+        try:
+            with self._ledger.begin(one.actor.tenant) as work:
+                work.journal.append(
+                    self._drafts.draft(one.actor, "seat.denied", "subscription", one.stream, data=data)
+                )
+                work.commit()
+        except NotFound:
+            return  # the stream's owner is gone; there is no chain to put the sum on

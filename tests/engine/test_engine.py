@@ -1,0 +1,522 @@
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatguard import NotFound, Reason, Seatguard, StorageUnavailable, Store, open_store
+from seatguard.idempotency.model import Begun
+from seatguard.journal.drafts import person_digest
+from seatguard.journal.model import canonical
+from seatguard.testing import FrozenClock
+from tests.storage.stores import sql_store
+from tests.worlds import Unchanged, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World.in_memory()
+
+
+def test_names_are_in_the_erasable_part_only(world: World) -> None:
+    """Whatever is done with a user, no entry shows name or address outside the part that can be dropped."""
+    service = world.service(2)
+    seats = world.engine.seats
+    name, address = "Zaphod", "zaphod@heartofgold.example"
+    seats.take(world.actor, world.where, name, email=address)
+    seats.transfer(world.actor, world.where, name, to="Trillian", email="trillian@heartofgold.example")
+    hold = seats.hold(world.actor, world.where, name, seconds=60, email=address).require().seat
+    assert hold is not None
+    seats.renew(world.actor, world.where, hold.id, seconds=120)
+    seats.confirm(world.actor, world.where, hold.id)
+    seats.take(world.actor, world.where, "Ford")
+    seats.release(world.actor, world.where, name)
+    seats.hold(world.actor, world.where, name, seconds=60)
+    world.clock.travel(seconds=60)
+    seats.sweep(world.actor)
+    world.engine.flush()
+    kinds = Counter(world.kinds(stream=service.id))
+    assert kinds == {
+        "subscription.added": 1,
+        "seat.taken": 2,
+        "seat.transferred": 1,
+        "seat.held": 2,
+        "hold.renewed": 1,
+        "seat.released": 1,
+        "hold.expired": 1,
+        "seat.denied": 1,
+    }
+    for entry in world.entries():
+        shown = canonical([entry.data, entry.actor, entry.kind, entry.subject, entry.request_id]).decode()
+        for personal in (name, "Trillian", "Ford", "heartofgold"):
+            assert personal.lower() not in shown.lower()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def dumped(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[World, Callable[[], str]]]:
+    """A world, and all that its store holds as text."""
+    clock = FrozenClock()
+    if request.param == "memory":
+        world = World.on(open_store("memory:", clock=clock), clock)
+
+        def dump() -> str:
+            state = []
+            with Unchanged(world):
+                state += [*world.entries()]
+            page = world.store.gate.list(
+                world.actor.tenant, [service.id for service in services(world)], limit=1000, after=0
+            )
+            return repr(state) + repr(page)
+
+        yield world, dump
+        return
+    file = tmp_path / "erase.db"
+    for store in sql_store(f"sqlite:///{file}", clock):
+        with sqlite3.connect(file) as connection:
+            yield World.on(store, clock), lambda: "\n".join(connection.iterdump())
+        connection.close()
+
+
+def services(world: World) -> Any:
+    return world.engine.subscriptions.list(world.actor, limit=200).items
+
+
+def test_an_erased_person_is_nowhere(dumped: tuple[World, Callable[[], str]]) -> None:
+    """Seated: refused. Then every trace of the name goes, the journal verifies, others stay."""
+    world, dump = dumped
+    world.service(5)
+    seats = world.engine.seats
+    seats.take(world.actor, world.where, "Zaphod", email="zaphod@example.com")
+    seats.transfer(world.actor, world.where, "zaphod", to="Trillian")
+    seats.take(world.actor, world.where, "ZAPHOD")
+    assert world.engine.journal.checkpoint(world.actor) is not None
+    with Unchanged(world):
+        decision = world.engine.erase_person(world.actor, "zaphod")
+    assert (decision.allowed, decision.reason, decision.facts) == (False, Reason.STILL_SEATED, {"seats": 1})
+    seats.release(world.actor, world.where, "Zaphod")
+    assert "zaphod" in dump().lower()
+    decision = world.engine.erase_person(world.actor, "zaPHod")
+    assert (decision.allowed, decision.facts) == (True, {"seats": 0, "entries": 3})
+    assert "zaphod" not in dump().lower()
+    assert person_digest(world.actor.tenant, "zaphod") not in dump()
+    assert "trillian" in dump().lower()
+    assert (world.last().kind, world.last().data) == ("person.erased", {"entries": 3})
+    world.check()
+    with Unchanged(world):
+        assert world.engine.erase_person(world.actor, "zaphod").facts == {"seats": 0, "entries": 0}
+
+
+def test_a_lapsed_hold_does_not_bring_an_erased_name_back(
+    dumped: tuple[World, Callable[[], str]],
+) -> None:
+    """A hold that nobody cleared away yet shows a name, and would put it on record when it is."""
+    world, dump = dumped
+    world.service(5)
+    world.engine.seats.hold(world.actor, world.where, "Zaphod", seconds=60)
+    assert world.engine.erase_person(world.actor, "Zaphod").reason is Reason.STILL_SEATED
+    world.clock.travel(seconds=60)
+    assert world.engine.erase_person(world.actor, "Zaphod").facts == {"seats": 0, "entries": 2}
+    world.engine.seats.sweep(world.actor)
+    assert "zaphod" not in dump().lower()
+    world.check()
+
+
+def test_a_person_is_erased_within_the_tenant(world: World) -> None:
+    """Another tenant's user of the same name stays on record there."""
+    stranger = world.stranger()
+    for one in (world, stranger):
+        one.service(1)
+        one.seat("ada")
+        one.engine.seats.release(one.actor, one.where, "ada")
+    world.engine.erase_person(world.actor, "ada").require()
+    assert [entry.erasable for entry in stranger.entries(kind="seat.taken")] == [{"holder": "ada"}]
+    assert [entry.erasable for entry in world.entries(kind="seat.taken")] == [None]
+    world.check()
+    stranger.check()
+
+
+def denials(world: World) -> list[tuple[str, str, int, str]]:
+    """What the journal says of refusals."""
+    return [
+        (entry.actor, entry.data["reason"], entry.data["count"], entry.data["minute"])
+        for entry in world.entries(kind="seat.denied")
+    ]
+
+
+def test_refusals_are_summed_by_the_minute(world: World) -> None:
+    """However many there are, a minute has one entry for each subscription, actor and reason."""
+    world.service(0)
+    other = dataclasses.replace(world.actor, name="other")
+    for second in range(0, 50, 10):
+        world.clock.set(f"2027-06-15T12:00:{second:02}+00:00")
+        world.engine.seats.take(world.actor.during(f"request-{second}"), world.where, f"user{second}")
+        world.engine.seats.check(other, world.where)
+    assert denials(world) == []
+    world.clock.set("2027-06-15T12:01:00+00:00")
+    world.engine.seats.take(world.actor, world.where, "late")
+    minute = "2027-06-15T12:00:00+00:00"
+    assert sorted(denials(world)) == [
+        ("test:other", "limit_reached", 5, minute),
+        ("test:world", "limit_reached", 5, minute),
+    ]
+    world.engine.flush()
+    assert denials(world)[-1] == ("test:world", "limit_reached", 1, "2027-06-15T12:01:00+00:00")
+    with Unchanged(world):
+        world.engine.flush()
+    world.check()
+
+
+def test_reasons_are_summed_for_themselves(world: World) -> None:
+    """Full and suspended are two things to somebody who reads the record."""
+    service = world.service(0)
+    world.engine.seats.take(world.actor, world.where, "ada")
+    world.engine.subscriptions.suspend(world.actor, service.id)
+    world.engine.seats.take(world.actor, world.where, "ada")
+    world.engine.seats.take(world.actor, world.where, "ada")
+    world.engine.flush()
+    assert sorted((reason, count) for _, reason, count, _ in denials(world)) == [
+        ("limit_reached", 1),
+        ("suspended", 2),
+    ]
+
+
+class Unwilling:
+    """A ledger that takes no new unit while it is told so."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+        self.down = False
+        self.closed = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    @contextmanager
+    def begin(self, tenant: str) -> Iterator[Any]:
+        if self.down:
+            raise StorageUnavailable("down")
+        with self._ledger.begin(tenant) as work:
+            yield work
+
+    def close(self) -> None:
+        self.closed += 1
+        self._ledger.close()
+
+
+@pytest.fixture
+def unwilling() -> tuple[World, Unwilling]:
+    clock = FrozenClock()
+    store = open_store("memory:", clock=clock)
+    ledger = Unwilling(store.ledger)
+    world = World.on(Store(ledger, store.gate), clock)  # type: ignore[arg-type]
+    world.service(0)
+    return world, ledger
+
+
+def test_a_refusal_is_answered_when_it_cannot_be_put_on_record(
+    unwilling: tuple[World, Unwilling],
+) -> None:
+    """The sums that the store did not take are written a minute later, each with its own minute."""
+    world, ledger = unwilling
+    world.engine.seats.take(world.actor, world.where, "ada")
+    ledger.down = True
+    world.clock.travel(minutes=1)
+    assert world.engine.seats.take(world.actor, world.where, "ada").reason is Reason.LIMIT_REACHED
+    with pytest.raises(StorageUnavailable):
+        world.engine.flush()
+    ledger.down = False
+    world.clock.travel(minutes=1)
+    assert world.engine.seats.take(world.actor, world.where, "ada").reason is Reason.LIMIT_REACHED
+    assert [(count, minute[11:16]) for _, _, count, minute in denials(world)] == [(1, "12:00"), (1, "12:01")]
+    world.engine.flush()
+    assert len(denials(world)) == 3
+
+
+def test_closing_lets_go_of_connections_in_any_case(unwilling: tuple[World, Unwilling]) -> None:
+    """A store that does not take the last sums is let go of all the same, and whoever closes is told."""
+    world, ledger = unwilling
+    world.engine.seats.take(world.actor, world.where, "ada")
+    ledger.down = True
+    with pytest.raises(StorageUnavailable):
+        world.engine.close()
+    assert ledger.closed == 1
+    ledger.down = False
+    world.engine.close()
+    assert len(denials(world)) == 1
+
+
+def test_the_engine_says_what_it_stands_on(world: World) -> None:
+    """Ready, and what an answer survives."""
+    world.engine.ready()
+    assert "process" in world.engine.durability()
+    assert world.engine.where("p") == world.engine.where("p", mode="live")
+    engine = Seatguard.open("memory:")
+    assert engine.actor("cli", "x").tenant == engine.default_tenant() == engine.default_tenant()
+
+
+Call = Callable[[World, World], object]
+
+NOT_FOUND: dict[str, Call] = {
+    "clients.rename": lambda mine, theirs: mine.engine.clients.rename(
+        mine.actor, theirs.client.id, name="stolen"
+    ),
+    "clients.suspend": lambda mine, theirs: mine.engine.clients.suspend(mine.actor, theirs.client.id),
+    "clients.resume": lambda mine, theirs: mine.engine.clients.resume(mine.actor, theirs.client.id),
+    "clients.archive": lambda mine, theirs: mine.engine.clients.archive(mine.actor, theirs.client.id),
+    "clients.get": lambda mine, theirs: mine.engine.clients.get(mine.actor, theirs.client.id),
+    "projects.add": lambda mine, theirs: mine.engine.projects.add(mine.actor, theirs.client.id, name="x"),
+    "projects.add_domain": lambda mine, theirs: mine.engine.projects.add_domain(
+        mine.actor, theirs.project.id, "x.example"
+    ),
+    "projects.add_key": lambda mine, theirs: mine.engine.projects.add_key(mine.actor, theirs.project.id),
+    "projects.rotate_key": lambda mine, theirs: mine.engine.projects.rotate_key(mine.actor, key(theirs).id),
+    "projects.revoke_key": lambda mine, theirs: mine.engine.projects.revoke_key(mine.actor, key(theirs).id),
+    "projects.find_key": lambda mine, theirs: mine.engine.projects.find_key(mine.actor, key(theirs).prefix),
+    "projects.get": lambda mine, theirs: mine.engine.projects.get(mine.actor, theirs.project.id),
+    "catalog.rename": lambda mine, theirs: mine.engine.catalog.rename(mine.actor, "theirs", name="stolen"),
+    "catalog.deactivate": lambda mine, theirs: mine.engine.catalog.deactivate(mine.actor, "theirs"),
+    "catalog.reactivate": lambda mine, theirs: mine.engine.catalog.reactivate(mine.actor, "theirs"),
+    "catalog.get": lambda mine, theirs: mine.engine.catalog.get(mine.actor, "theirs"),
+    "catalog.current": lambda mine, theirs: mine.engine.catalog.current(mine.actor, "theirs"),
+    "catalog.publish": lambda mine, theirs: mine.engine.publish_plan(mine.actor, "theirs", seats=0),
+    "subscriptions.add": lambda mine, theirs: mine.engine.subscriptions.add(
+        mine.actor, theirs.project.id, limit=1
+    ),
+    "subscriptions.change_limit": lambda mine, theirs: mine.engine.subscriptions.change_limit(
+        mine.actor, service(theirs).id, limit=0, over_limit="allow"
+    ),
+    "subscriptions.renew": lambda mine, theirs: mine.engine.subscriptions.renew(
+        mine.actor, service(theirs).id, expiry=None
+    ),
+    "subscriptions.change_plan": lambda mine, theirs: mine.engine.subscriptions.change_plan(
+        mine.actor, service(theirs).id, plan="mine"
+    ),
+    "subscriptions.suspend": lambda mine, theirs: mine.engine.subscriptions.suspend(
+        mine.actor, service(theirs).id
+    ),
+    "subscriptions.resume": lambda mine, theirs: mine.engine.subscriptions.resume(
+        mine.actor, service(theirs).id
+    ),
+    "subscriptions.fall_due": lambda mine, theirs: mine.engine.subscriptions.fall_due(
+        mine.actor, service(theirs).id
+    ),
+    "subscriptions.cancel": lambda mine, theirs: mine.engine.subscriptions.cancel(
+        mine.actor, service(theirs).id
+    ),
+    "subscriptions.get": lambda mine, theirs: mine.engine.subscriptions.get(mine.actor, service(theirs).id),
+    "subscriptions.numbered": lambda mine, theirs: mine.engine.subscriptions.numbered(
+        mine.actor, service(theirs).number
+    ),
+    "seats.confirm": lambda mine, theirs: mine.engine.seats.confirm(mine.actor, theirs.where, hold(theirs)),
+    "seats.renew": lambda mine, theirs: mine.engine.seats.renew(
+        mine.actor, theirs.where, hold(theirs), seconds=60
+    ),
+    "seats.usage": lambda mine, theirs: mine.engine.seats.usage(mine.actor, service(theirs).id),
+    "seats.verify": lambda mine, theirs: list(
+        mine.engine.seats.verify(mine.actor, [service(theirs).id], repair=True)
+    ),
+}
+"""Calls that name a foreign id: like one that does not exist."""
+
+NOTHING: dict[str, tuple[Call, object]] = {
+    "clients.find": (lambda mine, theirs: mine.engine.clients.find(mine.actor, external_id="theirs"), None),
+    "clients.list": (
+        lambda mine, theirs: [
+            one.id for one in mine.engine.clients.list(mine.actor).items if one.tenant != mine.actor.tenant
+        ],
+        [],
+    ),
+    "projects.find": (
+        lambda mine, theirs: mine.engine.projects.find(
+            mine.actor, client_id=theirs.client.id, name=theirs.project.name
+        ),
+        None,
+    ),
+    "projects.list": (
+        lambda mine, theirs: mine.engine.projects.list(mine.actor, client_id=theirs.client.id).items,
+        (),
+    ),
+    "projects.domains": (
+        lambda mine, theirs: mine.engine.projects.domains(mine.actor, theirs.project.id),
+        (),
+    ),
+    "projects.keys": (lambda mine, theirs: mine.engine.projects.keys(mine.actor, theirs.project.id), ()),
+    "catalog.list": (
+        lambda mine, theirs: [plan.slug for plan in mine.engine.catalog.list(mine.actor).items],
+        ["mine"],
+    ),
+    "subscriptions.list": (
+        lambda mine, theirs: mine.engine.subscriptions.list(mine.actor, project_id=theirs.project.id).items,
+        (),
+    ),
+    "entitlements.terms": (
+        lambda mine, theirs: mine.engine.entitlements.terms(mine.actor.tenant, theirs.project.id).value,
+        (),
+    ),
+    "entitlements.fresh_terms": (
+        lambda mine, theirs: mine.engine.entitlements.fresh_terms(mine.actor.tenant, theirs.project.id),
+        (),
+    ),
+    "seats.check": (
+        lambda mine, theirs: mine.engine.seats.check(mine.actor, theirs.where).reason,
+        Reason.NO_SERVICE,
+    ),
+    "seats.take": (
+        lambda mine, theirs: mine.engine.seats.take(mine.actor, theirs.where, "ada").reason,
+        Reason.NO_SERVICE,
+    ),
+    "seats.hold": (
+        lambda mine, theirs: mine.engine.seats.hold(mine.actor, theirs.where, "ada", seconds=60).reason,
+        Reason.NO_SERVICE,
+    ),
+    "seats.release": (
+        lambda mine, theirs: mine.engine.seats.release(mine.actor, theirs.where, "ada").reason,
+        Reason.NO_SERVICE,
+    ),
+    "seats.release_hold": (
+        lambda mine, theirs: mine.engine.seats.release_hold(mine.actor, theirs.where, hold(theirs)).reason,
+        Reason.NO_SERVICE,
+    ),
+    "seats.transfer": (
+        lambda mine, theirs: mine.engine.seats.transfer(mine.actor, theirs.where, "ada", to="eve").reason,
+        Reason.NO_SERVICE,
+    ),
+    "seats.find": (lambda mine, theirs: mine.engine.seats.find(mine.actor, theirs.where, "ada"), None),
+    "seats.list": (lambda mine, theirs: mine.engine.seats.list(mine.actor, theirs.where).items, ()),
+    "seats.seats_named": (lambda mine, theirs: mine.engine.seats.seats_named(mine.actor, "ada"), 0),
+    "seats.sweep": (lambda mine, theirs: mine.engine.seats.sweep(mine.actor), 0),
+    "journal.search": (
+        lambda mine, theirs: [entry for entry in mine.entries() if entry.tenant != mine.actor.tenant],
+        [],
+    ),
+    "journal.verify": (lambda mine, theirs: list(mine.engine.journal.verify(mine.actor)), []),
+    "journal.last_checkpoint": (lambda mine, theirs: mine.engine.journal.last_checkpoint(mine.actor), None),
+    "journal.erase": (lambda mine, theirs: mine.engine.journal.erase(mine.actor, "ada"), 0),
+    "idempotency.purge": (lambda mine, theirs: mine.engine.idempotency.purge(mine.actor), 0),
+}
+"""Calls that ask what there is: of another tenant's, nothing."""
+
+ELSEWHERE = {
+    "tenants.ensure": "makes or finds tenants by slug: the operator's own",
+    "tenants.named": "finds tenants by slug: the operator's own",
+    "clients.add": "names no foreign id",
+    "catalog.add": "names no foreign id; slugs are a tenant's own: test_a_slug_is_taken_for_ever",
+    "projects.identify": "finds out the tenant: that is its task",
+    "projects.identify_key": "finds out the tenant: that is its task",
+    "seats.holder_key": "asks no store",
+    "journal.export": "below: writes an entry of one's own",
+    "journal.checkpoint": "below: writes a checkpoint of one's own",
+    "idempotency.begin": "below: keys are a tenant's own",
+    "idempotency.abandon": "below: takes a reply and not an id",
+    "idempotency.keep": "below: takes a reply and not an id",
+    "subscriptions.follow": "acts within a unit of the caller's tenant: catalog.publish",
+}
+"""Calls that name no foreign id, and why that is so."""
+
+SERVICES = (
+    "tenants",
+    "clients",
+    "projects",
+    "catalog",
+    "subscriptions",
+    "entitlements",
+    "seats",
+    "journal",
+    "idempotency",
+)
+
+
+def service(world: World) -> Any:
+    return world.engine.subscriptions.list(world.actor).items[0]
+
+
+def key(world: World) -> Any:
+    return world.engine.projects.keys(world.actor, world.project.id)[0]
+
+
+def hold(world: World) -> str:
+    page = world.engine.seats.list(world.actor, world.where)
+    return next(seat.id for seat in page.items if seat.lapses_at is not None)
+
+
+@pytest.fixture
+def two(world: World) -> tuple[World, World]:
+    """Two tenants on one store; the second has one of everything."""
+    theirs = world.stranger()
+    theirs.engine.catalog.add(theirs.actor, slug="theirs", seats=5)
+    theirs.service(None, plan="theirs")
+    theirs.engine.projects.add_key(theirs.actor, theirs.project.id)
+    theirs.engine.clients.add(theirs.actor, name="Known", external_id="theirs")
+    theirs.seat("ada")
+    theirs.engine.seats.hold(theirs.actor, theirs.where, "bob", seconds=60)
+    theirs.engine.journal.checkpoint(theirs.actor)
+    world.engine.catalog.add(world.actor, slug="mine", seats=5)
+    return world, theirs
+
+
+def test_every_call_of_every_service_is_swept() -> None:
+    """A new method must say here what it does with another tenant's ids."""
+    engine = Seatguard.open("memory:")
+    methods = {
+        f"{name}.{method}"
+        for name in SERVICES
+        for method, _ in inspect.getmembers(getattr(engine, name), inspect.ismethod)
+        if not method.startswith("_")
+    }
+    assert methods == {*NOT_FOUND, *NOTHING, *ELSEWHERE}
+    assert len(NOT_FOUND) + len(NOTHING) + len(ELSEWHERE) == len(methods)
+    public = {name for name, value in vars(engine).items() if type(value).__name__.endswith("Service")}
+    assert public == set(SERVICES)
+
+
+@pytest.mark.parametrize("call", NOT_FOUND)
+def test_a_foreign_id_is_not_found(two: tuple[World, World], call: str) -> None:
+    """The very same error as for an id that does not exist, and nothing is written on either side."""
+    with Unchanged(two[0]), Unchanged(two[1]), pytest.raises(NotFound):
+        NOT_FOUND[call](*two)
+
+
+@pytest.mark.parametrize("call", NOTHING)
+def test_of_another_tenants_there_is_nothing(two: tuple[World, World], call: str) -> None:
+    """Lists are empty, searches find nothing, claims meet no service, and nothing is written."""
+    act, nothing = NOTHING[call]
+    if call == "seats.sweep":
+        two[0].clock.travel(seconds=60)
+    with Unchanged(two[1]):
+        assert act(*two) == nothing
+
+
+def test_records_of_ones_own_hold_nothing_foreign(two: tuple[World, World]) -> None:
+    """An export, a checkpoint and an idempotency key are a tenant's own."""
+    mine, theirs = two
+    before = theirs.entries()
+    assert {entry.tenant for entry in mine.engine.journal.export(mine.actor)} == {mine.actor.tenant}
+    last = mine.engine.journal.last_checkpoint(mine.actor)
+    assert last is not None
+    assert theirs.project.id not in last.heads
+    assert theirs.entries() == before
+    begin = mine.engine.idempotency.begin
+    ours = begin(mine.actor, route="r", key="k", body=b"x")
+    assert isinstance(ours, Begun)
+    assert isinstance(begin(theirs.actor, route="r", key="k", body=b"y"), Begun)
+    with Unchanged(mine):
+        for call in (
+            lambda: theirs.engine.idempotency.abandon(theirs.actor, ours.reply),
+            lambda: theirs.engine.idempotency.keep(theirs.actor, ours.reply.done(200, b"stolen")),
+        ):
+            with pytest.raises(NotFound):
+                call()
+
+
+def test_a_foreign_plan_cannot_be_subscribed_to(two: tuple[World, World]) -> None:
+    """A slug names a plan of one's own tenant."""
+    mine, _ = two
+    with Unchanged(mine), pytest.raises(NotFound):
+        mine.service(None, plan="theirs")
