@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from seatguard.actors import Actor
 from seatguard.catalog.model import PlanVersion
@@ -30,6 +32,9 @@ from seatguard.storage import Store, open_store
 from seatguard.subscriptions.service import SubscriptionService
 from seatguard.tenants.model import DEFAULT_SLUG
 from seatguard.tenants.service import TenantService
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +104,18 @@ class Seatguard:
         self.entitlements = EntitlementService(ledger, snapshots)
         self.journal = JournalService(ledger, drafts, clock, new_id, options.journal_key)
         self.idempotency = IdempotencyService(ledger, clock, new_id)
-        self.seats = SeatService(
-            gate,
-            self.entitlements,
-            drafts,
-            clock,
-            new_id,
-            snapshots,
-            refusals.note,
-            self._hold_has_expired,
+        self._seats_at = functools.partial(
+            SeatService,
+            source=self.entitlements,
+            drafts=drafts,
+            clock=clock,
+            new_id=new_id,
+            has_expired=self._hold_has_expired,
             fold_case=options.fold_case,
         )
+        self.seats = self._seats_at(gate, snapshots=snapshots, refused=refusals.note)
+        self._join = store.join
+        self._monotonic = monotonic
         self._snapshots = snapshots
 
     @classmethod
@@ -132,6 +138,21 @@ class Seatguard:
     def where(self, project: str, *, mode: str = "live", type: str | None = None) -> Where:
         """Where a seat is wanted: a project's subscriptions of one mode, perhaps of one type."""
         return Where(project=project, mode=mode, type=type)
+
+    def seats_within(self, connection: Connection) -> SeatService:
+        """Seats taken and freed inside a transaction of the host's: they stand or fall with it.
+
+        The subscription's row stays locked until that transaction ends, so take late and end soon.
+
+        Args:
+            connection: a SQLAlchemy connection to Seatguard's own database, for example
+                ``session.connection()``.
+
+        Raises:
+            Misconfigured: the store is not a SQL database, or the connection leads to another one.
+        """
+        unseen = Snapshots(max_age=0, monotonic=self._monotonic)
+        return self._seats_at(self._join(connection), snapshots=unseen, refused=self._refusals.count)
 
     def publish_plan(
         self, actor: Actor, slug: str, *, seats: int | None, apply_to: str = "all"

@@ -45,14 +45,21 @@ class RefusalTally:
         self._counts: Counter[_Sum] = Counter()
 
     def note(self, actor: Actor, stream: str, reason: str) -> None:
-        """Count one refusal on a subscription's stream."""
-        minute = self._clock().replace(second=0, microsecond=0)
+        """Count one refusal on a subscription's stream; write the minutes before, if they are over."""
+        minute = self._this_minute()
         with self._lock:
             due = self._take_counts() if self._minute not in (None, minute) else Counter()
             self._minute = minute
-            self._add(Counter([_Sum(actor.during(None), stream, reason, minute)]))
         with contextlib.suppress(StorageUnavailable):
             self._write(due)
+        self.count(actor, stream, reason)
+
+    def count(self, actor: Actor, stream: str, reason: str) -> None:
+        """Count one refusal and write nothing: for callers inside a transaction that holds the stream."""
+        one = _Sum(actor.during(None), stream, reason, self._this_minute())
+        with self._lock:
+            self._minute = self._minute or one.minute
+            self._add(Counter([one]))
 
     def flush(self) -> None:
         """Write what was counted so far.
@@ -63,6 +70,9 @@ class RefusalTally:
         with self._lock:
             due = self._take_counts()
         self._write(due)
+
+    def _this_minute(self) -> dt.datetime:
+        return self._clock().replace(second=0, microsecond=0)
 
     def _take_counts(self) -> Counter[_Sum]:
         counts, self._counts = self._counts, Counter()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from seatguard.clock import Clock, system_clock
@@ -16,12 +17,28 @@ if TYPE_CHECKING:
 SCHEMES = ("memory", "sqlite", "postgresql", "mysql", "mariadb")
 
 
+def no_transaction(_connection: object) -> Gate:
+    """For stores that have no transaction a host could share.
+
+    Raises:
+        Misconfigured: always.
+    """
+    raise Misconfigured(
+        "this store has no transaction to take part in: set SEATGUARD_STORAGE_URI to the host's own database"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A ledger and the gate that shares its transactions."""
+    """A ledger and the gate that shares its transactions.
+
+    Attributes:
+        join: makes the same gate inside a transaction of the host's, from a SQLAlchemy connection.
+    """
 
     ledger: Ledger
     gate: Gate
+    join: Callable[[Any], Gate] = no_transaction
 
 
 def open_store(url: str, *, clock: Clock = system_clock) -> Store:

@@ -19,4 +19,5 @@ def open_sql_store(url: str, *, clock: Clock) -> Store:
     """
     database = Database(url)
     database.prepare()
-    return Store(SqlLedger(database), SqlGate(database, clock))
+    gate = SqlGate(database, clock)
+    return Store(SqlLedger(database), gate, gate.joined)

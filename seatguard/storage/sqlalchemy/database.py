@@ -66,6 +66,15 @@ class Database:
         """Whether this is a file of SQLite's."""
         return self.dialect.name == "sqlite"
 
+    def is_behind(self, connection: Connection) -> bool:
+        """Whether that connection, of whatever engine, leads to this very database."""
+        theirs, ours = connection.engine.url, self.url
+        return (
+            theirs.get_backend_name() == ours.get_backend_name()
+            and theirs.database == ours.database
+            and (theirs.host, theirs.port) == (ours.host, ours.port)
+        )
+
     def prepare(self) -> None:
         """Give a new SQLite file its tables and bring an older one up to date.
 
@@ -195,6 +204,10 @@ class Database:
             if fault is Fault.NO_SCHEMA:
                 raise Misconfigured(
                     "the database has no Seatguard tables: run `seatguard db upgrade` on it"
+                ) from error
+            if self.is_sqlite and "unable to open database file" in str(error.orig):
+                raise Misconfigured(
+                    f"the SQLite file {self.url.database!r} cannot be opened: is its folder there?"
                 ) from error
             if fault is Fault.LOST:
                 self._breaker.failed()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, update
 from sqlalchemy.engine import Row
+from sqlalchemy.exc import DBAPIError
 
 from seatguard.clock import Clock
-from seatguard.errors import NotFound, StorageUnavailable
+from seatguard.errors import Misconfigured, NotFound, StorageUnavailable
 from seatguard.idempotency.model import Reply
 from seatguard.ids import is_uuid
 from seatguard.journal.model import Draft, Entry
@@ -34,6 +36,7 @@ from seatguard.seats.rules import Already, Step, step
 from seatguard.storage.locking import LockingGate, Section
 from seatguard.storage.sqlalchemy import postgres, tables
 from seatguard.storage.sqlalchemy.database import Database
+from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.ledger import SqlWork, insert_entry
 from seatguard.storage.sqlalchemy.statements import (
     ADD_SEAT,
@@ -46,6 +49,7 @@ from seatguard.storage.sqlalchemy.statements import (
     SEAT_COLUMNS,
     SEAT_FIELDS,
     SEAT_OF,
+    TOUCH,
 )
 
 T = TypeVar("T")
@@ -77,12 +81,16 @@ class _Section:
     :meth:`finish`.
     """
 
-    def __init__(self, connection: Connection, tenant: str, subscription: str) -> None:
+    def __init__(self, connection: Connection, tenant: str, subscription: str, *, joined: bool) -> None:
         self._connection = connection
         self._tenant = tenant
         self._id = subscription
+        self._joined = joined
         row = None
         if is_uuid(subscription):
+            if joined and connection.dialect.name == "sqlite":
+                # The host's transaction may not have begun yet, and a read would not begin it: a write does.
+                connection.execute(TOUCH, {"subscription_id": subscription})
             row = connection.execute(LOCK_POOL, {"subscription": subscription, "tenant": tenant}).first()
         if row is None:
             raise NotFound("subscription", subscription)
@@ -95,11 +103,12 @@ class _Section:
 
     def seat(self, seat_id: str) -> Seat | None:
         query = select(*SEAT_COLUMNS).where(_seat.c.subscription == self._id, _seat.c.id == seat_id)
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(self._current(query)).first()
         return None if row is None else _seat_from(row)
 
     def seat_of(self, holder_key: str) -> Seat | None:
-        row = self._connection.execute(SEAT_OF, {"subscription": self._id, "holder_key": holder_key}).first()
+        wanted = {"subscription": self._id, "holder_key": holder_key}
+        row = self._connection.execute(self._current(SEAT_OF), wanted).first()
         return None if row is None else _seat_from(row)
 
     def lapsed(self, now: dt.datetime, limit: int) -> Sequence[Seat]:
@@ -167,12 +176,114 @@ class _Section:
                 "the count would pass the cap although its row was locked; nothing was written"
             )
 
+    def _current(self, query: Select[Any]) -> Select[Any]:
+        """Read what is committed now: at REPEATABLE READ, MariaDB's plain reads show an older state."""
+        return query.with_for_update() if self._joined else query
+
     def _count(self, live: int, held: int) -> None:
         pool = self._pool
         self._pool = dataclasses.replace(pool, live=pool.live + live, held=pool.held + held)
 
 
-class SqlGate(LockingGate):
+class _Verbs(LockingGate):
+    """The verbs on SQL; where and how a unit runs is left to the subclass."""
+
+    _joined = False
+
+    @abstractmethod
+    def _run(self, unit: Callable[[Connection], T], *, write: bool) -> T:
+        """Run a unit and return what it returned."""
+
+    def _within(self, tenant: str, subscription: str, act: Callable[[Section], T]) -> T:
+        def unit(connection: Connection) -> T:
+            section = _Section(connection, tenant, subscription, joined=self._joined)
+            result = act(section)
+            section.finish()
+            return result
+
+        return self._run(unit, write=True)
+
+    def usage(self, tenant: str, subscription: str) -> Usage:
+        """See ``Gate.usage``."""
+
+        def unit(connection: Connection) -> Usage:
+            row = None
+            if is_uuid(subscription):
+                row = connection.execute(READ_POOL, {"subscription": subscription, "tenant": tenant}).first()
+            if row is None:
+                raise NotFound("subscription", subscription)
+            lapsed = 0
+            if row.held:
+                lapsed = connection.execute(
+                    select(func.count())
+                    .select_from(_seat)
+                    .where(_seat.c.subscription == subscription, _seat.c.lapses_at <= self._clock())
+                ).scalar_one()
+            return Usage(row.live - lapsed, row.held - lapsed)
+
+        return self._run(unit, write=False)
+
+    def seat(self, tenant: str, seat_id: str) -> Seat | None:
+        """See ``Gate.seat``."""
+        if not is_uuid(seat_id):
+            return None
+        found = self._seats(tenant, _seat.c.id == seat_id, limit=1)
+        return found[0] if found else None
+
+    def seats_of(self, tenant: str, subscriptions: Sequence[str], holder_key: str) -> tuple[Seat, ...]:
+        """See ``Gate.seats_of``."""
+        if not subscriptions:
+            return ()
+        mine = (_seat.c.holder_key == holder_key) & _seat.c.subscription.in_(subscriptions)
+        return self._seats(tenant, mine & self._not_lapsed())
+
+    def seats_named(self, tenant: str, holder_key: str) -> int:
+        """See ``Gate.seats_named``."""
+        return len(self._seats(tenant, (_seat.c.holder_key == holder_key) & self._not_lapsed()))
+
+    def list(self, tenant: str, subscriptions: Sequence[str], *, limit: int, after: int) -> Page[Seat]:
+        """See ``Gate.list``."""
+        if not subscriptions:
+            return Page(())
+        wanted = _seat.c.subscription.in_(subscriptions) & (_seat.c.number > after) & self._not_lapsed()
+        seats = self._seats(tenant, wanted, limit=limit + 1)
+        items = seats[:limit]
+        return Page(items, str(items[-1].number) if len(seats) > limit else None)
+
+    def lapsed(self, tenant: str, *, limit: int) -> tuple[str, ...]:
+        """See ``Gate.lapsed``."""
+
+        def unit(connection: Connection) -> tuple[str, ...]:
+            query = (
+                select(_seat.c.subscription)
+                .distinct()
+                .where(_seat.c.lapses_at <= self._clock(), _seat.c.tenant == tenant)
+                .limit(limit)
+            )
+            return tuple(connection.execute(query).scalars())
+
+        return self._run(unit, write=False)
+
+    def _seats(
+        self, tenant: str, condition: ColumnElement[bool], *, limit: int | None = None
+    ) -> tuple[Seat, ...]:
+        query = (
+            select(*SEAT_COLUMNS)
+            .where(condition, _seat.c.tenant == tenant)
+            .order_by(_seat.c.number)
+            .limit(limit)
+        )
+
+        def unit(connection: Connection) -> tuple[Seat, ...]:
+            return tuple(_seat_from(row) for row in connection.execute(query))
+
+        return self._run(unit, write=False)
+
+    def _not_lapsed(self) -> ColumnElement[bool]:
+        return or_(_seat.c.lapses_at.is_(None), _seat.c.lapses_at > self._clock())
+
+
+class SqlGate(_Verbs):
     """A gate on a SQL database; see ``seatguard.seats.ports.Gate``."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -237,90 +348,42 @@ class SqlGate(LockingGate):
 
         return self._database.run(unit, write=False)
 
-    def _within(self, tenant: str, subscription: str, act: Callable[[Section], T]) -> T:
-        def unit(connection: Connection) -> T:
-            section = _Section(connection, tenant, subscription)
-            result = act(section)
-            section.finish()
-            return result
+    def joined(self, connection: Connection) -> JoinedGate:
+        """The same gate inside a transaction of the host's, on the host's own connection.
 
-        return self._database.run(unit)
-
-    def usage(self, tenant: str, subscription: str) -> Usage:
-        """See ``Gate.usage``."""
-
-        def unit(connection: Connection) -> Usage:
-            row = None
-            if is_uuid(subscription):
-                row = connection.execute(READ_POOL, {"subscription": subscription, "tenant": tenant}).first()
-            if row is None:
-                raise NotFound("subscription", subscription)
-            lapsed = 0
-            if row.held:
-                lapsed = connection.execute(
-                    select(func.count())
-                    .select_from(_seat)
-                    .where(_seat.c.subscription == subscription, _seat.c.lapses_at <= self._clock())
-                ).scalar_one()
-            return Usage(row.live - lapsed, row.held - lapsed)
-
-        return self._database.run(unit, write=False)
-
-    def seat(self, tenant: str, seat_id: str) -> Seat | None:
-        """See ``Gate.seat``."""
-        if not is_uuid(seat_id):
-            return None
-        found = self._seats(tenant, _seat.c.id == seat_id, limit=1)
-        return found[0] if found else None
-
-    def seats_of(self, tenant: str, subscriptions: Sequence[str], holder_key: str) -> tuple[Seat, ...]:
-        """See ``Gate.seats_of``."""
-        if not subscriptions:
-            return ()
-        mine = (_seat.c.holder_key == holder_key) & _seat.c.subscription.in_(subscriptions)
-        return self._seats(tenant, mine & self._not_lapsed())
-
-    def seats_named(self, tenant: str, holder_key: str) -> int:
-        """See ``Gate.seats_named``."""
-        return len(self._seats(tenant, (_seat.c.holder_key == holder_key) & self._not_lapsed()))
-
-    def list(self, tenant: str, subscriptions: Sequence[str], *, limit: int, after: int) -> Page[Seat]:
-        """See ``Gate.list``."""
-        if not subscriptions:
-            return Page(())
-        wanted = _seat.c.subscription.in_(subscriptions) & (_seat.c.number > after) & self._not_lapsed()
-        seats = self._seats(tenant, wanted, limit=limit + 1)
-        items = seats[:limit]
-        return Page(items, str(items[-1].number) if len(seats) > limit else None)
-
-    def lapsed(self, tenant: str, *, limit: int) -> tuple[str, ...]:
-        """See ``Gate.lapsed``."""
-
-        def unit(connection: Connection) -> tuple[str, ...]:
-            query = (
-                select(_seat.c.subscription)
-                .distinct()
-                .where(_seat.c.lapses_at <= self._clock(), _seat.c.tenant == tenant)
-                .limit(limit)
+        Raises:
+            Misconfigured: the connection leads to another database.
+        """
+        if not self._database.is_behind(connection):
+            raise Misconfigured(
+                "the session's database is not Seatguard's: a seat can join its transaction only where "
+                "SEATGUARD_STORAGE_URI names that database"
             )
-            return tuple(connection.execute(query).scalars())
+        return JoinedGate(connection, self._clock)
 
-        return self._database.run(unit, write=False)
+    def _run(self, unit: Callable[[Connection], T], *, write: bool) -> T:
+        return self._database.run(unit, write=write)
 
-    def _seats(
-        self, tenant: str, condition: ColumnElement[bool], *, limit: int | None = None
-    ) -> tuple[Seat, ...]:
-        query = (
-            select(*SEAT_COLUMNS)
-            .where(condition, _seat.c.tenant == tenant)
-            .order_by(_seat.c.number)
-            .limit(limit)
-        )
 
-        def unit(connection: Connection) -> tuple[Seat, ...]:
-            return tuple(_seat_from(row) for row in connection.execute(query))
+class JoinedGate(_Verbs):
+    """The gate inside somebody else's transaction: nothing is committed, retried or rolled back here.
 
-        return self._database.run(unit, write=False)
+    The subscription's row stays locked until that transaction ends.
+    """
 
-    def _not_lapsed(self) -> ColumnElement[bool]:
-        return or_(_seat.c.lapses_at.is_(None), _seat.c.lapses_at > self._clock())
+    _joined = True
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        super().__init__(clock)
+        self._connection = connection
+
+    def _run(self, unit: Callable[[Connection], T], *, write: bool) -> T:  # noqa: ARG002 - both run alike
+        try:
+            return unit(self._connection)
+        except DBAPIError as error:
+            if fault_of(error) in (Fault.RACE, Fault.LOST, Fault.BACKSTOP):
+                raise StorageUnavailable(
+                    f"the transaction lost a race for the subscription ({type(error.orig).__name__}): "
+                    "roll back and run it again"
+                ) from error
+            raise

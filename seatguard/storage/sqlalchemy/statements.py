@@ -25,6 +25,13 @@ READ_POOL = select(*POOL_COLUMNS).where(
 LOCK_POOL = READ_POOL.with_for_update()
 """With parameters ``subscription`` and ``tenant``."""
 
+TOUCH = (
+    update(subscription)
+    .where(subscription.c.id == bindparam("subscription_id"))
+    .values(seq=subscription.c.seq)
+)
+"""Changes nothing, and takes the write lock of a SQLite file."""
+
 SEAT_OF = select(*SEAT_COLUMNS).where(
     seat.c.subscription == bindparam("subscription"), seat.c.holder_key == bindparam("holder_key")
 )
