@@ -271,6 +271,20 @@ class ProjectService:
         with self._ledger.read(actor.tenant) as work:
             return tuple(every(work.domains, project=project_id))
 
+    def at_host(self, actor: Actor, host: str) -> tuple[str, ...]:
+        """Ids of the projects that have registered a host name, by itself or by a wildcard.
+
+        From a snapshot where there is a fresh one.
+
+        Args:
+            host: without a port, in any spelling; what is no host name is nobody's.
+        """
+        try:
+            name = domains.normalize(host, allow_dev=True)
+        except InvalidInput:
+            return ()
+        return self._snapshots.get(("host", actor.tenant, name), lambda: self._at_host(actor, name)).value
+
     def keys(self, actor: Actor, project_id: str) -> tuple[ProjectKey, ...]:
         """The project's keys, revoked and ended ones included."""
         with self._ledger.read(actor.tenant) as work:
@@ -289,6 +303,13 @@ class ProjectService:
             if found:
                 raise NotFound("key of one prefix only (use its id)", identifier)
             return work.project_keys.get(identifier)
+
+    def _at_host(self, actor: Actor, name: str) -> tuple[str, ...]:
+        labels = name.split(".")
+        patterns = [name, *(f"*.{'.'.join(labels[at:])}" for at in range(1, len(labels)))]
+        with self._ledger.read(actor.tenant) as work:
+            found = [domain.project for pattern in patterns for domain in every(work.domains, name=pattern)]
+        return tuple(dict.fromkeys(found))
 
     def _access(self, presented: ApiKey) -> Access | None:
         with self._ledger.read_all() as work:

@@ -56,11 +56,26 @@ class Gate(Protocol):
         """
 
     def confirm(
-        self, tenant: str, seat_id: str, entry: Draft, lapse: Lapse, seal: Seal | None = None
+        self,
+        tenant: str,
+        seat_id: str,
+        entry: Draft,
+        lapse: Lapse,
+        seal: Seal | None = None,
+        *,
+        holder: Holder | None = None,
+        email: str | None = None,
     ) -> ConfirmOutcome:
         """Turn a hold into a seat for good; needs no free seat.
 
         ``AlreadyHeld`` when it is one already, ``Lapsed`` when it is past its end (it is cleared away).
+
+        Args:
+            holder: whose seat it becomes, if not the hold's own: the hold of somebody who had no name
+                yet. Sits that holder in the same subscription, the answer is ``AlreadyHeld`` with that
+                seat, and the hold stays as it is; a lapsed hold of that holder is cleared away. A seat
+                that has become another holder's is ``NotHeld``.
+            email: kept with the seat of that holder.
         """
 
     def renew(

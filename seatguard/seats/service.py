@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from seatguard.actors import Actor
 from seatguard.clock import Clock
 from seatguard.decisions import Decision, Reason
 from seatguard.entitlements.model import Terms
-from seatguard.errors import Denied, InvalidInput, NotFound
+from seatguard.errors import Denied, InvalidInput, NotFound, StorageUnavailable
 from seatguard.idempotency.model import Reply
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts, person_digest
@@ -45,6 +45,9 @@ _NO_USAGE = Usage(0, 0)
 
 REFUSABLE_AGE = 0.1
 """Seconds: terms older than this refuse nobody before they were read again."""
+
+
+_SAME_USER_AT_ONCE = 5
 
 
 class TermsSource(Protocol):
@@ -170,6 +173,44 @@ class SeatService:
             raise NotFound("hold", seat_id)
         self._saw(outcome, terms.subscription)
         return _confirmed(outcome, terms)
+
+    def confirm_for(
+        self, actor: Actor, where: Where, seat_id: str, username: object, *, email: object = None
+    ) -> Decision[SeatFacts]:
+        """Turn a hold into the seat of a user whose name was not known when it was taken.
+
+        A user who sits in the project already keeps that seat, or has their own hold made one; this hold
+        is let go of then. So nobody gets two.
+
+        Returns:
+            As :meth:`confirm`; ``ALREADY_HELD`` with the seat the user had.
+
+        Raises:
+            InvalidInput: username or email cannot be used.
+            NotFound: no such hold in the project.
+        """
+        holder = holders.normalize(username, fold_case=self._fold_case)
+        address = holders.normalize_email(email)
+        terms, seat = self._seat_in(actor, where, seat_id)
+        found = self._source.fresh_terms(actor.tenant, where.project, mode=where.mode)
+        names = [one.subscription for one in found]
+        named = replace(seat, holder=holder.name, holder_key=holder.key)
+        entry = self._entry(actor, "seat.taken", named, data={"from": "hold"})
+        for _ in range(_SAME_USER_AT_ONCE):
+            if any(one.id != seat_id for one in self._gate.seats_of(actor.tenant, names, holder.key)):
+                decision = self.take(actor, replace(where, type=None), username, email=email)
+                if decision.allowed:
+                    self.release_hold(actor, where, seat_id)
+                    return decision
+            outcome = self._gate.confirm(
+                actor.tenant, seat_id, entry, self._lapse(actor), holder=holder, email=address
+            )
+            if isinstance(outcome, NotHeld):
+                raise NotFound("hold", seat_id)
+            if not isinstance(outcome, AlreadyHeld) or outcome.seat.id == seat_id:
+                self._saw(outcome, terms.subscription)
+                return _confirmed(outcome, terms)
+        raise StorageUnavailable("the user's seats change faster than they can be read; ask again")
 
     def renew(
         self, actor: Actor, where: Where, seat_id: str, *, seconds: object, render: Render | None = None

@@ -143,7 +143,15 @@ class LockingGate(ABC):
         return outcome
 
     def confirm(
-        self, tenant: str, seat_id: str, entry: Draft, lapse: Lapse, seal: Seal | None = None
+        self,
+        tenant: str,
+        seat_id: str,
+        entry: Draft,
+        lapse: Lapse,
+        seal: Seal | None = None,
+        *,
+        holder: Holder | None = None,
+        email: str | None = None,
     ) -> ConfirmOutcome:
         """See ``Gate.confirm``."""
 
@@ -154,6 +162,15 @@ class LockingGate(ABC):
             if seat.has_lapsed(now):
                 _clear_one(section, seat, lapse)
                 return Lapsed(seat)
+            if holder is not None and holder.key != seat.holder_key:
+                if seat.state is SeatState.ASSIGNED:
+                    return NotHeld()
+                theirs = section.seat_of(holder.key)
+                if theirs is not None and not theirs.has_lapsed(now):
+                    return AlreadyHeld(theirs, _usage(section, now))
+                if theirs is not None:
+                    _clear_one(section, theirs, lapse)
+                seat = replace(seat, holder=holder.name, holder_key=holder.key, email=email)
             outcome: ConfirmOutcome
             if seat.state is SeatState.ASSIGNED:
                 outcome = AlreadyHeld(seat, _usage(section, now))

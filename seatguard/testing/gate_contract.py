@@ -101,10 +101,11 @@ class Bench:
         entry = self.entry("seat.released", seat.id)
         return self.gate.release(seat.tenant, seat.id, entry, held_by=held_by)
 
-    def confirm(self, seat: Seat) -> Outcome:
-        """Turn a hold into a seat."""
+    def confirm(self, seat: Seat, *, holder: str | None = None, email: str | None = None) -> Outcome:
+        """Turn a hold into a seat, perhaps of somebody else."""
         entry = self.entry("seat.taken", seat.id)
-        return self.gate.confirm(seat.tenant, seat.id, entry, self.lapse)
+        named = None if holder is None else holders.normalize(holder, fold_case=True)
+        return self.gate.confirm(seat.tenant, seat.id, entry, self.lapse, holder=named, email=email)
 
     def transfer(self, seat: Seat, to: str, *, held_by: str | None = None) -> Outcome:
         """Give a seat to somebody else."""
@@ -273,6 +274,42 @@ class GateContract:
         bench.clock.travel(seconds=61)
         assert bench.seated("ada").id != hold.id
         assert bench.usage() == Usage(1, 0)
+        bench.check()
+
+    def test_hold_is_confirmed_for_somebody_else(self, bench: Bench) -> None:
+        """A hold taken before its user had a name becomes that user's seat, in a full pool too; once."""
+        hold = bench.seated("nobody", seconds=60)
+        for number in range(self.limit - 1):
+            bench.seated(f"user{number}")
+        outcome = bench.confirm(hold, holder="Ada", email="ada@example.com")
+        assert isinstance(outcome, Taken)
+        assert (outcome.seat.id, outcome.seat.holder, outcome.seat.holder_key) == (hold.id, "Ada", "ada")
+        assert (outcome.seat.state, outcome.seat.email) == (SeatState.ASSIGNED, "ada@example.com")
+        assert outcome.usage == Usage(self.limit, 0)
+        assert isinstance(bench.confirm(hold, holder="ada"), AlreadyHeld)
+        assert bench.confirm(hold, holder="eve") == NotHeld()
+        assert isinstance(bench.take("ada"), AlreadyHeld)
+        assert min(bench.names()) == "Ada"
+        assert bench.kinds()["seat.taken"] == self.limit
+        bench.check()
+
+    def test_confirming_for_somebody_seated_gives_no_second_seat(self, bench: Bench) -> None:
+        """The answer is the seat there is, and the hold stays; a lapsed hold of theirs is no seat."""
+        seat, hold = bench.seated("ada"), bench.seated("nobody", seconds=90)
+        assert bench.confirm(hold, holder="ada") == AlreadyHeld(seat, Usage(2, 1))
+        bench.seated("bob", seconds=60)
+        bench.clock.travel(seconds=60)
+        assert isinstance(bench.confirm(hold, holder="bob"), Taken)
+        assert sorted(bench.names()) == ["ada", "bob"]
+        assert bench.kinds()["hold.expired"] == 1
+        bench.check()
+
+    def test_lapsed_hold_is_confirmed_for_nobody(self, bench: Bench) -> None:
+        """Another name does not make a hold last longer."""
+        hold = bench.seated("nobody", seconds=60)
+        bench.clock.travel(seconds=60)
+        assert bench.confirm(hold, holder="ada") == Lapsed(hold)
+        assert bench.usage() == Usage(0, 0)
         bench.check()
 
     def test_renewed_hold_lasts_longer(self, bench: Bench) -> None:

@@ -348,3 +348,20 @@ def test_an_unknown_project_or_key_is_not_found(world: World, nonsense: str) -> 
             call()
     assert projects.find(world.actor, client_id=nonsense, name="Project") is None
     assert projects.list(world.actor, client_id=nonsense).items == ()
+
+
+def test_projects_are_found_by_a_host_they_registered(world: World) -> None:
+    """By the name itself or by a wildcard above it, in any spelling; a stranger's host is nobody's."""
+    wide = world.engine.projects.add(
+        world.actor, world.client.id, name="Wide", domains=("*.acme.example",), allow_wildcards=True
+    )
+    local = world.engine.projects.add(
+        world.actor, world.client.id, name="Local", domains=("localhost",), allow_dev_domains=True
+    )
+    at_host = world.engine.projects.at_host
+    assert at_host(world.actor, "ACME.example.") == (world.project.id,)
+    assert at_host(world.actor, "a.b.acme.example") == (wide.id,)
+    assert at_host(world.actor, "localhost") == (local.id,)
+    assert at_host(world.actor, "other.example") == ()
+    assert at_host(world.actor, "no host at all") == ()
+    assert at_host(world.stranger().actor, "a.b.acme.example") == ()

@@ -151,6 +151,60 @@ def test_a_broken_length_of_a_hold_changes_nothing(world: World, seconds: Any) -
             seats.renew(world.actor, world.where, hold.id, seconds=seconds)
 
 
+def test_a_hold_becomes_the_seat_of_a_user_named_later(world: World) -> None:
+    """The entry tells of the user, not of the placeholder; the user is found by name afterwards."""
+    world.service(1)
+    seats = world.engine.seats
+    hold = seats.hold(world.actor, world.where, "nobody", seconds=60).require().seat
+    assert hold is not None
+    decision = seats.confirm_for(world.actor, world.where, hold.id, "Ada", email="ada@example.com")
+    assert (decision.reason, decision.facts.usage) == (Reason.ALLOWED, Usage(1, 0))
+    assert seats.find(world.actor, world.where, "nobody") is None
+    found = seats.find(world.actor, world.where, "ada")
+    assert found is not None
+    assert (found.id, found.holder, found.email) == (hold.id, "Ada", "ada@example.com")
+    entry = world.last(kind="seat.taken")
+    assert entry.erasable == {"holder": "Ada"}
+    assert entry.person == person_digest(world.actor.tenant, "ada")
+    world.check()
+
+
+@pytest.mark.parametrize("theirs", ["seat", "hold"])
+def test_a_user_named_later_gets_no_second_seat(world: World, theirs: str) -> None:
+    """Whether seated or held in another service of the project: that one is theirs, this hold is let go."""
+    world.service(1, type="first")
+    world.service(1, type="second")
+    seats = world.engine.seats
+    first = dataclasses.replace(world.where, type="first")
+    if theirs == "seat":
+        seats.take(world.actor, first, "ada").require()
+    else:
+        seats.hold(world.actor, first, "ada", seconds=60).require()
+    hold = seats.hold(world.actor, world.where, "nobody", seconds=60).require().seat
+    assert hold is not None
+    decision = seats.confirm_for(world.actor, world.where, hold.id, "ada")
+    assert decision.allowed
+    assert decision.facts.seat is not None
+    assert decision.facts.seat.id != hold.id
+    listed = seats.list(world.actor, world.where).items
+    assert [(seat.holder, seat.state) for seat in listed] == [("ada", SeatState.ASSIGNED)]
+    world.check()
+
+
+def test_a_lapsed_hold_becomes_nobodys_seat(world: World) -> None:
+    """The answer is that it has expired, before and after it was cleared away."""
+    world.service(1)
+    seats = world.engine.seats
+    hold = seats.hold(world.actor, world.where, "nobody", seconds=60).require().seat
+    assert hold is not None
+    world.clock.travel(seconds=60)
+    assert seats.confirm_for(world.actor, world.where, hold.id, "ada").reason is Reason.HOLD_EXPIRED
+    with pytest.raises(Denied):
+        seats.confirm_for(world.actor, world.where, hold.id, "ada")
+    with pytest.raises(NotFound):
+        seats.confirm_for(world.actor, world.where, world.project.id, "ada")
+
+
 def test_a_hold_is_confirmed_in_a_full_pool(world: World) -> None:
     """Each step of a hold is one entry; confirming twice is once, and its id goes on as the seat's."""
     service = world.service(1)
