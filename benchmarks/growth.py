@@ -208,6 +208,7 @@ class _Grown:
             .items[0]
             .id
         )
+        hold = Search(subject=Uuid7(system_clock)(), kind="hold.expired")
         person = Search(person=person_digest(self.arena.tenant, f"user-{self.size // 2}"))
         return {
             "take": lambda: engine.seats.take(actor, where, f"new-{next(numbers)}").require(),
@@ -223,6 +224,7 @@ class _Grown:
             "entries of a rare kind": lambda: journal.search(
                 actor, Search(kind="subscription.added"), limit=PAGE
             ),
+            "a hold that is not there": lambda: journal.search(actor, hold, limit=1),
             "entries of a person": lambda: journal.search(actor, person, limit=PAGE),
         }
 
