@@ -14,7 +14,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL, Dialect, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from seatguard.errors import Misconfigured, StorageUnavailable
@@ -154,7 +161,7 @@ class Database:
         def unit() -> T | None:
             try:
                 with self.engine.connect() as connection:
-                    return act(connection.execution_options(isolation_level="AUTOCOMMIT"))
+                    return act(self._autocommitting(connection))
             except DBAPIError as error:
                 if fault_of(error) is Fault.BACKSTOP:
                     return None
@@ -251,12 +258,21 @@ class Database:
     @contextmanager
     def _begun(self, write: bool) -> Iterator[Connection]:
         with self.engine.connect() as connection:
-            if write or self.is_sqlite:
-                connection = connection.execution_options(seatguard_write=write)
-            else:  # at READ COMMITTED a transaction of reads shows no more than the reads alone
-                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if not write and self.dialect.name == "postgresql":
+                # At READ COMMITTED a transaction of reads shows no more than the reads alone, and here
+                # leaving it out saves two round trips.
+                connection = self._autocommitting(connection)
+            connection = connection.execution_options(seatguard_write=write)
             connection.begin()
             yield connection
+
+    def _autocommitting(self, connection: Connection) -> Connection:
+        """The connection without transactions. SQLAlchemy does not wrap the driver's errors here."""
+        try:
+            return connection.execution_options(isolation_level="AUTOCOMMIT")
+        except self.dialect.loaded_dbapi.Error as error:
+            connection.invalidate()
+            raise OperationalError(None, None, error, connection_invalidated=True) from error
 
     @contextmanager
     def _serialized(self, write: bool) -> Iterator[None]:
