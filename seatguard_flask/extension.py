@@ -19,11 +19,15 @@ from seatguard_flask.settings import PREFIX, Settings
 from seatguard_flask.state import State
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from seatguard.actors import Actor
     from seatguard.catalog.model import Plan
     from seatguard.decisions import Decision
     from seatguard.projects.model import Project
     from seatguard.seats.model import SeatFacts
+    from seatguard.seats.service import SeatService, Where
+    from seatguard_flask.models import ModelGuard, Of
 
 KEY = "seatguard"
 DEFAULT_NAME = "seatguard"
@@ -176,12 +180,16 @@ class Seatguard:
         where = state.engine.where(Declarations(state).project_id(project))
         return state.engine.seats.check(self._actor(state), where)
 
-    def take(self, project: str, username: str, email: str | None = None) -> Decision[SeatFacts]:
+    def take(
+        self, project: str, username: str, email: str | None = None, *, session: Session | None = None
+    ) -> Decision[SeatFacts]:
         """Give a user a seat; one who has a seat keeps it.
 
         Args:
             project: name or id.
             username: your identifier of the user.
+            session: a SQLAlchemy session on Seatguard's own database: the seat stands or falls with its
+                transaction.
 
         Returns:
             ``decision.allowed``, ``decision.reason`` and the numbers. After a "no" nothing was written.
@@ -191,27 +199,71 @@ class Seatguard:
             NotFound: no such project.
             StorageUnavailable: the store did not answer in time; asking again is safe.
         """
-        state = self._state()
-        where = state.engine.where(Declarations(state).project_id(project))
-        return state.engine.seats.take(self._actor(state), where, username, email=email)
+        where = self.where(project)
+        return self._seats(session).take(self.actor, where, username, email=email)
 
-    def release(self, project: str, username: str) -> Decision[SeatFacts]:
+    def release(self, project: str, username: str, *, session: Session | None = None) -> Decision[SeatFacts]:
         """Free a user's seat. A user without one is ``NOT_HELD``, and no refusal.
+
+        Args:
+            session: as in :meth:`take`.
 
         Raises:
             InvalidInput: the username cannot be used.
             NotFound: no such project.
             StorageUnavailable: the store did not answer in time; asking again is safe.
         """
+        where = self.where(project)
+        return self._seats(session).release(self.actor, where, username)
+
+    def guard(self, model: type[Any], *, project: Of, subject: Of, counts: Of | None = None) -> ModelGuard:
+        """Take and free seats with the rows of a user model, through whatever door they come and go.
+
+        Inserting, deleting, switching on or off, renaming and moving a user changes the register in the
+        same transaction; a refusal raises and the transaction must be rolled back. Where the model lies in
+        another database than Seatguard's, the seat is held first and confirmed after the commit.
+
+        Args:
+            model: a mapped class, of Flask-SQLAlchemy or of SQLAlchemy itself.
+            project: name or id of the project, or a function of a user that answers one.
+            subject: attribute or function that names the user: a login name, an id.
+            counts: attribute or function that tells whether a user needs a seat; ``None`` is everybody.
+
+        Raises (in the host's flush or bulk statement):
+            Denied: there is no seat for one of the users.
+            InvalidInput: project or subject of a user is missing, or a statement cannot be guarded.
+            StorageUnavailable: the transaction lost a race; roll back and run it again.
+        """
+        from seatguard_flask.models import ModelGuard
+
+        return ModelGuard(self, model, project=project, subject=subject, counts=counts)
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts when the host itself takes and frees seats."""
+        return self._actor(self._state())
+
+    def where(self, project: str) -> Where:
+        """A project's subscriptions, as the engine's services want them.
+
+        Args:
+            project: name or id.
+
+        Raises:
+            NotFound: no such project.
+        """
         state = self._state()
-        where = state.engine.where(Declarations(state).project_id(project))
-        return state.engine.seats.release(self._actor(state), where, username)
+        return state.engine.where(Declarations(state).project_id(project))
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of the mounted routes, for a host that serves it with its own."""
         from seatguard_flask.openapi import document
 
         return document(self._state().settings.url_prefix)
+
+    def _seats(self, session: Session | None) -> SeatService:
+        engine = self.engine
+        return engine.seats if session is None else engine.seats_within(session.connection())
 
     def _mount(self, app: Flask, state: State) -> None:
         # Loads pydantic: a host that only imports the extension, or has no API, does not pay for it.

@@ -1,0 +1,220 @@
+"""What changed user rows mean for the register, and the two ways of telling it.
+
+*Joined*: user rows and seats lie in one database and change in one transaction. *Apart*: they do not; then
+a seat is held first, taken for good after the host's commit and let go after its rollback, and what a crash
+leaves in between is for ``reconcile`` to find.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction
+
+from seatguard.decisions import Decision, Reason
+from seatguard.errors import Denied, SeatguardError
+from seatguard.seats.model import SeatFacts
+
+if TYPE_CHECKING:
+    from seatguard_flask.extension import Seatguard
+
+logger = logging.getLogger("seatguard.flask")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Sitting:
+    """Who sits where."""
+
+    project: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one written row means; ``None`` is nobody."""
+
+    before: Sitting | None
+    after: Sitting | None
+
+
+class Register(Protocol):
+    """Where seats are taken and freed."""
+
+    def take(self, sitting: Sitting) -> Decision[SeatFacts]:
+        """Give a seat."""
+
+    def release(self, sitting: Sitting) -> Decision[SeatFacts]:
+        """Free a seat."""
+
+    def transfer(self, sitting: Sitting, subject: str) -> Decision[SeatFacts]:
+        """Give a seat to another subject of the same project."""
+
+
+def apply(register: Register, changes: Iterable[Change]) -> None:
+    """Tell the register, room first: seats are freed, then moved, then taken.
+
+    In the order of projects, so that two sessions lock them in the same order.
+
+    Raises:
+        Denied: a seat was refused; the caller's transaction must not go on.
+    """
+    leaving, moving, arriving = [], [], []
+    for change in changes:
+        match change:
+            case Change(Sitting() as before, None):
+                leaving.append(before)
+            case Change(Sitting() as before, Sitting() as after) if before.project == after.project:
+                moving.append((before, after))
+            case Change(Sitting() as before, Sitting() as after):
+                leaving.append(before)
+                arriving.append(after)
+            case Change(None, Sitting() as after):
+                arriving.append(after)
+            case _:
+                pass
+    for sitting in sorted(leaving):
+        register.release(sitting)
+    for before, after in sorted(moving):
+        moved = register.transfer(before, after.subject)
+        if moved.reason is Reason.NOT_HELD:
+            arriving.append(after)
+        elif moved.reason is Reason.HOLDER_SEATED:
+            register.release(before)
+    for sitting in sorted(arriving):
+        decision = register.take(sitting)
+        if not decision.allowed:
+            raise Denied(decision)
+
+
+class Joined:
+    """The register inside the session's transaction.
+
+    Raises:
+        Misconfigured: the session's database is not Seatguard's.
+    """
+
+    def __init__(self, seats: Seatguard, session: Session) -> None:
+        self._seats = seats
+        self._service = seats.engine.seats_within(session.connection())
+
+    def take(self, sitting: Sitting) -> Decision[SeatFacts]:
+        """See ``Register.take``."""
+        return self._service.take(self._seats.actor, self._seats.where(sitting.project), sitting.subject)
+
+    def release(self, sitting: Sitting) -> Decision[SeatFacts]:
+        """See ``Register.release``."""
+        return self._service.release(self._seats.actor, self._seats.where(sitting.project), sitting.subject)
+
+    def transfer(self, sitting: Sitting, subject: str) -> Decision[SeatFacts]:
+        """See ``Register.transfer``."""
+        where = self._seats.where(sitting.project)
+        return self._service.transfer(self._seats.actor, where, sitting.subject, to=subject)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Something to do when a transaction has ended, one way or the other."""
+
+    transaction: SessionTransaction | None
+    committed: Callable[[], object]
+    undone: Callable[[], object]
+
+
+class Apart:
+    """The register beside the session's transaction, in a database of its own."""
+
+    def __init__(self, seats: Seatguard) -> None:
+        self._seats = seats
+        event.listen(Session, "after_commit", self._after_commit)
+        event.listen(Session, "after_soft_rollback", self._after_rollback)
+
+    def remove(self) -> None:
+        """Listen no longer."""
+        event.remove(Session, "after_commit", self._after_commit)
+        event.remove(Session, "after_soft_rollback", self._after_rollback)
+
+    def apply(self, session: Session, changes: Iterable[Change]) -> None:
+        """Hold what is needed now, and do the rest when the session has committed.
+
+        Raises:
+            Denied: a seat was refused.
+        """
+        apply(_Beside(self._seats, self._pending(session), session.get_nested_transaction()), changes)
+
+    def _pending(self, session: Session) -> list[_Pending]:
+        pending: list[_Pending] = session.info.setdefault(self, [])
+        return pending
+
+    def _after_commit(self, session: Session) -> None:
+        if session.in_nested_transaction():
+            return  # a savepoint was released; nothing is final yet
+        for one in session.info.pop(self, []):
+            _in_any_case(one.committed)
+
+    def _after_rollback(self, session: Session, previous: SessionTransaction) -> None:
+        keep = []
+        for one in reversed(session.info.pop(self, [])):
+            if previous.nested and previous not in _with_parents(one.transaction):
+                keep.append(one)
+            else:
+                _in_any_case(one.undone)
+        if keep:
+            session.info[self] = keep[::-1]
+
+
+class _Beside:
+    """Seats held now, and notes of what to do afterwards."""
+
+    def __init__(
+        self, seats: Seatguard, pending: list[_Pending], transaction: SessionTransaction | None
+    ) -> None:
+        self._seats = seats
+        self._pending = pending
+        self._transaction = transaction
+
+    def take(self, sitting: Sitting) -> Decision[SeatFacts]:
+        service, actor = self._seats.engine.seats, self._seats.actor
+        where = self._seats.where(sitting.project)
+        decision = service.hold(actor, where, sitting.subject, seconds=self._seats.settings.hold_ttl)
+        seat = decision.facts.seat
+        if decision.reason is Reason.ALLOWED and seat is not None:
+            self._note(
+                lambda: service.take(actor, where, sitting.subject).require(),
+                lambda: service.release_hold(actor, where, seat.id),
+            )
+        return decision
+
+    def release(self, sitting: Sitting) -> Decision[SeatFacts]:
+        service, actor = self._seats.engine.seats, self._seats.actor
+        where = self._seats.where(sitting.project)
+        self._note(lambda: service.release(actor, where, sitting.subject), lambda: None)
+        return service.check(actor, where)
+
+    def transfer(self, sitting: Sitting, subject: str) -> Decision[SeatFacts]:
+        service, actor = self._seats.engine.seats, self._seats.actor
+        where = self._seats.where(sitting.project)
+        self._note(lambda: service.transfer(actor, where, sitting.subject, to=subject), lambda: None)
+        return service.check(actor, where)
+
+    def _note(self, committed: Callable[[], object], undone: Callable[[], object]) -> None:
+        self._pending.append(_Pending(self._transaction, committed, undone))
+
+
+def _with_parents(transaction: SessionTransaction | None) -> list[Any]:
+    chain: list[Any] = []
+    while transaction is not None:
+        chain.append(transaction)
+        transaction = transaction.parent
+    return chain
+
+
+def _in_any_case(act: Callable[[], object]) -> None:
+    """The host's transaction has ended: an error here must not look like one of its own."""
+    try:
+        act()
+    except SeatguardError:
+        logger.exception("a seat could not follow the host's transaction: run `flask seatguard reconcile`")
