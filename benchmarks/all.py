@@ -9,14 +9,25 @@ about a quarter of an hour.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import growth, imports, register, validate
 from benchmarks.measuring import Report, machine
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+
+_ALL: tuple[tuple[Callable[[Report, argparse.Namespace], None], dict[str, Any]], ...] = (
+    (imports.run, {}),
+    (validate.run, {"services": 10_000, "places": ("SQLite", "PostgreSQL")}),
+    (register.run, {"places": register.ALL}),
+    (growth.run, {"places": growth.ALL, "sizes": growth.SIZES}),
+)
 
 
 def main() -> None:
@@ -31,16 +42,22 @@ def main() -> None:
         parser.error("figures of --quick say nothing: write them without it")
     report, began = Report(quick=options.quick), time.monotonic()
     print(machine(), flush=True)
-    imports.run(report, argparse.Namespace())
-    validate.run(report, argparse.Namespace(services=10_000, places=("SQLite", "PostgreSQL")))
-    register.run(report, argparse.Namespace(places=register.ALL))
-    growth.run(report, argparse.Namespace(places=growth.ALL, sizes=growth.SIZES))
+    failed = False
+    for run, arguments in _ALL:
+        try:
+            run(report, argparse.Namespace(**arguments))
+        except Exception:
+            # The figures of a quarter of an hour are not thrown away for the last of them.
+            failed = True
+            traceback.print_exc()
+            report.remark("stopped by an error: what is missing here was not measured")
     print(f"\n{report.markdown()}\n\n{time.monotonic() - began:.0f} seconds")
     if options.write:
         text = README.read_text()
         before, _, rest = text.partition(BEGIN)
         _, _, after = rest.partition(END)
         README.write_text(f"{before}{BEGIN}\n\n{report.markdown()}\n\n{END}{after}")
+    sys.exit(int(failed))
 
 
 if __name__ == "__main__":

@@ -91,13 +91,8 @@ def fill(arena: Arena, size: int) -> None:
             _count(connection, arena, size, last)
             connection.commit()
     else:
-        url = make_url(arena.url)
-        with (
-            psycopg.connect(
-                host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database
-            ) as raw,
-            raw.cursor() as cursor,
-        ):
+        # Connections of the driver's own: Seatguard's have a statement timeout, which a million rows pass.
+        with _driver(arena) as raw, raw.cursor() as cursor:
             for chunk in _chunks(rows):
                 _copy(cursor, "seatguard_seat", _SEAT, [seat for seat, _ in chunk])
                 _copy(cursor, "seatguard_entry", _ENTRY, [entry for _, entry in chunk])
@@ -105,9 +100,17 @@ def fill(arena: Arena, size: int) -> None:
         with database.connection(write=True) as connection:
             _count(connection, arena, size, last)
             connection.commit()
-        with database.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM ANALYZE")
+        with _driver(arena) as raw:
+            raw.autocommit = True
+            raw.execute("VACUUM ANALYZE")
     database.close()
+
+
+def _driver(arena: Arena) -> psycopg.Connection[Any]:
+    url = make_url(arena.url)
+    return psycopg.connect(
+        host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database
+    )
 
 
 def _end(arena: Arena, database: Database) -> tuple[int, bytes]:

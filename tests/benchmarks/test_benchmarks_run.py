@@ -70,7 +70,7 @@ def test_register_is_measured_alone_and_in_a_crowd_and_counts_right(place: str) 
     if "not measured" in printed and not on_ci():
         pytest.skip(printed)
 
-    assert len(RATIO.findall(printed)) == 12
+    assert len(RATIO.findall(printed)) == 14
     assert f'{place}: rows written by all the "no" and repetitions: 0 seats, 0 entries' in printed
     found = re.search(r"counter ([\d,]+), seats ([\d,]+), entries ([\d,]+)", printed)
     assert found is not None
