@@ -5,6 +5,38 @@ is first used.
 """
 
 from seatguard_flask.extension import Seatguard
+from seatguard_flask.holding import SeatInHand, current_seat
+from seatguard_flask.refusals import (
+    GuardError,
+    HoldExpired,
+    KeyRefused,
+    PaymentRequired,
+    ProjectNotFound,
+    ProjectSuspended,
+    SeatLimitReached,
+    SeatRefused,
+    SeatsUnavailable,
+    SubjectInvalid,
+    SubscriptionInactive,
+)
+from seatguard_flask.resolving import ProjectNotResolved
 from seatguard_flask.settings import Settings
 
-__all__ = ["Seatguard", "Settings"]
+__all__ = [
+    "Seatguard",
+    "Settings",
+    "SeatInHand",
+    "current_seat",
+    "GuardError",
+    "SeatRefused",
+    "SeatLimitReached",
+    "SubscriptionInactive",
+    "ProjectSuspended",
+    "HoldExpired",
+    "SeatsUnavailable",
+    "SubjectInvalid",
+    "KeyRefused",
+    "ProjectNotFound",
+    "ProjectNotResolved",
+    "PaymentRequired",
+]

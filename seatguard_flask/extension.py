@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import re
 import weakref
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
-from flask import Flask, current_app, has_app_context
+from flask import Blueprint, Flask, current_app, has_app_context
 
 from seatguard.engine import Seatguard as Engine
 from seatguard.errors import Misconfigured
-from seatguard_flask import csrf
+from seatguard_flask import csrf, resolving
 from seatguard_flask.cli import command_group
 from seatguard_flask.declarations import Declarations
+from seatguard_flask.guards import Guards, View, When
+from seatguard_flask.resolving import ProjectOf, SubjectOf
 from seatguard_flask.settings import PREFIX, Settings
 from seatguard_flask.state import State
+from seatguard_flask.switches import Switches
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -38,7 +41,7 @@ _warned: set[str] = set()
 logger = logging.getLogger("seatguard.flask")
 
 
-class Seatguard:
+class Seatguard(Guards):
     """Seat limits for a Flask app.
 
     Everything an app's instance knows lies in ``app.extensions["seatguard"]`` under the instance's name;
@@ -89,7 +92,12 @@ class Seatguard:
         prefix = PREFIX if self.name == DEFAULT_NAME else f"{self.name.upper()}_{PREFIX}"
         settings = Settings.from_config(app.config, prefix=prefix)
         state = State(
-            self.name, app.name, settings, self._storage_uri(app, settings, prefix), self._given_engine
+            self.name,
+            app.name,
+            settings,
+            self._storage_uri(app, settings, prefix),
+            self._given_engine,
+            Switches(app.config, prefix),
         )
         if settings.api_enabled:
             for other in states.values():
@@ -101,6 +109,8 @@ class Seatguard:
             self._mount(app, state)
         if not states:
             app.cli.add_command(command_group())
+            # No routes: only templates, which the app's own of the same names replace.
+            app.register_blueprint(Blueprint("seatguard_templates", __name__, template_folder="templates"))
         states[self.name] = state
         self._states.add(state)
 
@@ -166,19 +176,20 @@ class Seatguard:
             name, plan=plan, limit=limit, domains=tuple(domains), client=client
         )
 
-    def check(self, project: str) -> Decision[SeatFacts]:
-        """What a new user of the project would meet now. Advice: it takes nothing.
+    def check(self, project: str | None = None) -> Decision[SeatFacts]:
+        """What a new user of the project would meet now. Advice: it takes nothing, and refuses by its value.
 
         Args:
-            project: name or id.
+            project: name or id; within a request it may be left out, as in :meth:`consume`.
 
         Raises:
             NotFound: no such project.
+            ProjectNotResolved: it was left out, and nothing tells which one it is.
             StorageUnavailable: the store did not answer in time.
         """
         state = self._state()
-        where = state.engine.where(Declarations(state).project_id(project))
-        return state.engine.seats.check(self._actor(state), where)
+        found = resolving.here(state, project, self._resolver)
+        return state.engine.seats.check(found.actor, found.where)
 
     def take(
         self, project: str, username: str, email: str | None = None, *, session: Session | None = None
@@ -202,17 +213,56 @@ class Seatguard:
         where = self.where(project)
         return self._seats(session).take(self.actor, where, username, email=email)
 
-    def release(self, project: str, username: str, *, session: Session | None = None) -> Decision[SeatFacts]:
-        """Free a user's seat. A user without one is ``NOT_HELD``, and no refusal.
+    @overload
+    def release(
+        self, project: str, username: str, *, session: Session | None = None
+    ) -> Decision[SeatFacts]: ...
+
+    @overload
+    def release(
+        self,
+        *,
+        project: ProjectOf | None = None,
+        subject: SubjectOf,
+        methods: Collection[str] = ...,
+        release_when: When | None = None,
+    ) -> Callable[[View], View]: ...
+
+    def release(
+        self,
+        project: ProjectOf | None = None,
+        username: str | None = None,
+        *,
+        session: Session | None = None,
+        subject: SubjectOf | None = None,
+        methods: Collection[str] = ("DELETE", "POST", "PUT", "PATCH"),
+        release_when: When | None = None,
+    ) -> Decision[SeatFacts] | Callable[[View], View]:
+        """Free a user's seat: at once, or as a decorator when a view that removes users succeeds.
+
+        ``seats.release("acme", "ada")`` frees the seat. A user without one is ``NOT_HELD``, and no refusal.
+
+        ``@seats.release(subject="user_id")`` frees the seat after the view has answered with a status below
+        400; a page that is shown again after a form was sent (200 and text/html) is no success.
 
         Args:
+            project: name or id. To the decorator as to :meth:`consume`.
+            username: your identifier of the user.
             session: as in :meth:`take`.
+            subject: whose seat: name of a view argument or of a field of the JSON or form body, or a function
+                that answers an identifier.
+            methods: of the requests after which a seat is freed.
+            release_when: a function of the response that decides instead of the rule above.
 
         Raises:
             InvalidInput: the username cannot be used.
             NotFound: no such project.
             StorageUnavailable: the store did not answer in time; asking again is safe.
         """
+        if username is None:
+            return self._releasing(project, subject, methods, release_when)
+        if not isinstance(project, str):
+            raise TypeError("say of which project: seats.release(project, username)")
         where = self.where(project)
         return self._seats(session).release(self.actor, where, username)
 

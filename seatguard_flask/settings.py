@@ -89,6 +89,21 @@ def _a_missing_service(key: str, value: Any) -> int:
     raise Misconfigured(f'{key} is {value!r}: set "404" or "403"')
 
 
+def _one_of(*words: str) -> Read[str]:
+    def read(key: str, value: Any) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        raise Misconfigured(f"{key} is {value!r}: set one of " + ", ".join(f'"{word}"' for word in words))
+
+    return read
+
+
+def _a_limit_status(key: str, value: Any) -> int:
+    if not isinstance(value, bool) and str(value) in ("402", "403", "409", "422"):
+        return int(value)
+    raise Misconfigured(f"{key} is {value!r}: set 402, 403, 409 or 422")
+
+
 def _setting(default: T, read: Read[T], about: str, *, secret: bool = False) -> T:
     made: T = field(default=default, repr=not secret, metadata={"read": read, "about": about})
     return made
@@ -140,6 +155,19 @@ class Settings:
         60, _whole(0, 1_000_000), "failed identifications per client address and minute; 0 is no limit"
     )
 
+    enabled: bool = _setting(True, _a_bool, "whether guards guard; read at every call")
+    dry_run: bool = _setting(
+        False, _a_bool, "whether guards decide and record but let everybody pass; read at every call"
+    )
+    on_storage_error: str = _setting(
+        "deny",
+        _one_of("deny", "allow", "raise"),
+        "what guards do while the store does not answer: deny (503), allow, raise",
+    )
+    limit_status: int = _setting(402, _a_limit_status, "status of a guard's refusal: 402, 403, 409 or 422")
+    upgrade_url: str | None = _setting(None, _a_text, "where a refused user finds more seats")
+    expose_usage: bool = _setting(False, _a_bool, "whether a guard's refusal shows the numbers to end users")
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, prefix: str = PREFIX) -> Settings:
         """The settings in ``config``; keys that do not begin with the prefix are not ours.
@@ -164,6 +192,15 @@ class Settings:
         settings = cls(**values)
         settings._check_gate(prefix)
         return settings
+
+    @classmethod
+    def flag(cls, config: Mapping[str, Any], key: str, *, default: bool) -> bool:
+        """A flag as it stands in ``config`` now.
+
+        Raises:
+            Misconfigured: it is neither true nor false.
+        """
+        return _a_bool(key, config.get(key, default))
 
     def engine_options(self) -> EngineOptions:
         """The part of the settings that the engine knows."""

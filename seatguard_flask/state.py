@@ -10,6 +10,7 @@ from seatguard.engine import Seatguard as Engine
 from seatguard.errors import SeatguardError
 from seatguard_flask.attempts import FailedAttempts
 from seatguard_flask.settings import Settings
+from seatguard_flask.switches import Switches
 
 logger = logging.getLogger("seatguard.flask")
 
@@ -23,14 +24,22 @@ class State:
         name: of the instance.
         host: name of the app, for the journal.
         engine: an engine made elsewhere; whoever made it closes it.
+        switches: what may be turned while the app runs.
     """
 
     def __init__(
-        self, name: str, host: str, settings: Settings, storage_uri: str, engine: Engine | None
+        self,
+        name: str,
+        host: str,
+        settings: Settings,
+        storage_uri: str,
+        engine: Engine | None,
+        switches: Switches,
     ) -> None:
         self.name = name
         self.host = host
         self.settings = settings
+        self.switches = switches
         scheme = storage_uri.partition(":")[0].partition("+")[0]
         self.storage_kind = scheme if engine is None else "engine"
         self.attempts = FailedAttempts(settings.auth_failures_per_minute)

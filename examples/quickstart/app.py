@@ -12,8 +12,6 @@ seats.project("acme", plan="team")
 
 
 @app.post("/users")
+@seats.consume(project="acme", subject="username")
 def create_user():
-    decision = seats.take("acme", request.json["username"])
-    if not decision.allowed:
-        return {"error": decision.reason}, 402
     return {"username": request.json["username"]}, 201

@@ -32,6 +32,12 @@ def test_the_defaults() -> None:
         "missing_service": 404,
         "form_bodies": False,
         "auth_failures_per_minute": 60,
+        "enabled": True,
+        "dry_run": False,
+        "on_storage_error": "deny",
+        "limit_status": 402,
+        "upgrade_url": None,
+        "expose_usage": False,
     }
 
 
