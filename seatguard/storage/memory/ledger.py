@@ -113,14 +113,25 @@ class _Journal:
 
     def search(self, search: Search, *, limit: int, after: str | None, newest_first: bool) -> Page[Entry]:
         valid_cursor(after)
+
+        def place(entry: Entry) -> tuple[int, str]:
+            """Within one stream the chain's order is the order of time."""
+            return (0 if search.stream is None else entry.seq, entry.id)
+
+        last = None if after is None else self._rows.entries.get(after)
+        if after is not None and (last is None or not self._visible(last)):
+            return Page(())
         found = sorted(
             (
                 entry
                 for entry in self._mine()
                 if _matches(entry, search)
-                and (after is None or (entry.id < after if newest_first else entry.id > after))
+                and (
+                    last is None
+                    or (place(entry) < place(last) if newest_first else place(entry) > place(last))
+                )
             ),
-            key=lambda entry: entry.id,
+            key=place,
             reverse=newest_first,
         )
         items = tuple(found[:limit])

@@ -18,6 +18,7 @@ from sqlalchemy.exc import (
     ArgumentError,
     DataError,
     DBAPIError,
+    IntegrityError,
     NoSuchModuleError,
     OperationalError,
     ProgrammingError,
@@ -88,6 +89,10 @@ class Database:
         A server's database is left alone: its schema changes when an operator says so.
         """
         if not self.is_sqlite:
+            return
+        with self.connection(write=False) as connection:
+            current = self.schema_version(connection)
+        if current == SCHEMA_HEAD:
             return
         with self.connection(write=True) as connection:
             current = self.schema_version(connection)
@@ -218,7 +223,7 @@ class Database:
                 ) from error
             if fault is Fault.LOST:
                 self._breaker.failed()
-            elif isinstance(error, ProgrammingError | DataError):
+            elif isinstance(error, ProgrammingError | DataError | IntegrityError):
                 raise  # ours to mend: waiting will not
             kind = type(error.orig).__name__
             raise StorageUnavailable(f"the {self.dialect.name} database did not answer ({kind})") from error
@@ -247,7 +252,8 @@ class Database:
             with contextlib.ExitStack() as opened:
                 try:
                     connection = opened.enter_context(self._begun(write))
-                    connection.exec_driver_sql("SELECT 1")
+                    if not self.is_sqlite:
+                        connection.exec_driver_sql("SELECT 1")
                 except DBAPIError as error:
                     if fault_of(error) is Fault.LOST and time.monotonic() - began < RECONNECT:
                         continue

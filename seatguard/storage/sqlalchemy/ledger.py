@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Select, Table, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, ScalarSelect, Select, Table, delete, exists, func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
@@ -25,7 +24,14 @@ from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
-from seatguard.storage.sqlalchemy.statements import ADD_ENTRY, ENTRY_COLUMNS, ENTRY_FIELDS
+from seatguard.storage.sqlalchemy.statements import (
+    ADD_ENTRY,
+    ENTRY_COLUMNS,
+    ENTRY_FIELDS,
+    fields_of,
+    list_records,
+    one_record,
+)
 from seatguard.storage.sqlalchemy.types import can_hold
 from seatguard.subscriptions.model import Subscription
 from seatguard.tenants.model import Tenant
@@ -50,14 +56,13 @@ class _Records(Generic[R]):
         self._table = table
         self._record = record
         self._tenant = tenant
-        self._fields = [field.name for field in dataclasses.fields(cast(Any, record))]
-        self._columns = [table.c[name] for name in self._fields]
+        self._fields = fields_of(record)
 
     def get(self, identifier: str) -> R:
-        return self._one(identifier, self._select())
+        return self._one(identifier, lock=False)
 
     def lock(self, identifier: str) -> R:
-        return self._one(identifier, self._select().with_for_update())
+        return self._one(identifier, lock=True)
 
     def find(self, **criteria: Any) -> R | None:
         page = self.list(limit=1, **criteria)
@@ -97,27 +102,30 @@ class _Records(Generic[R]):
     def list(
         self, *, limit: int = 50, after: str | None = None, newest_first: bool = False, **criteria: Any
     ) -> Page[R]:
-        identifier = self._table.c.id
-        query = self._select().order_by(identifier.desc() if newest_first else identifier).limit(limit + 1)
         valid_cursor(after)
-        for name, value in criteria.items():
-            if not can_hold(self._table.c[name], value):
-                return Page(())
-            query = query.where(self._table.c[name] == value)
-        if after is not None:
-            query = query.where(identifier < after if newest_first else identifier > after)
-        rows = self._connection.execute(query).all()
+        if not all(can_hold(self._table.c[name], value) for name, value in criteria.items()):
+            return Page(())
+        if self._tenant is not None:
+            criteria["tenant"] = self._tenant
+        wanted = {name: value for name, value in criteria.items() if value is not None}
+        query = list_records(
+            self._table,
+            self._fields,
+            tuple(wanted),
+            tuple(criteria.keys() - wanted.keys()),
+            after=after is not None,
+            newest_first=newest_first,
+        )
+        rows = self._connection.execute(query, wanted | {"row_limit": limit + 1, "after_id": after}).all()
         items = tuple(self._made(row) for row in rows[:limit])
         return Page(items, items[-1].id if len(rows) > limit else None)
 
-    def _select(self) -> Select[Any]:
-        query = select(*self._columns)
-        return query if self._tenant is None else query.where(self._table.c.tenant == self._tenant)
-
-    def _one(self, identifier: str, query: Select[Any]) -> R:
+    def _one(self, identifier: str, *, lock: bool) -> R:
         row = None
         if is_uuid(identifier):
-            row = self._connection.execute(query.where(self._table.c.id == identifier)).first()
+            wanted = {"id": identifier} | ({} if self._tenant is None else {"tenant": self._tenant})
+            query = one_record(self._table, self._fields, tuple(wanted), lock=lock)
+            row = self._connection.execute(query, wanted).first()
         if row is None:
             raise NotFound(self._kind(), identifier)
         return self._made(row)
@@ -160,7 +168,9 @@ class _Journal:
 
     def search(self, search: Search, *, limit: int, after: str | None, newest_first: bool) -> Page[Entry]:
         table = tables.entry
-        query = self._mine().order_by(table.c.id.desc() if newest_first else table.c.id).limit(limit + 1)
+        # Within one stream the chain's order is the order of time, and its primary key has it sorted.
+        place = table.c.id if search.stream is None else table.c.seq
+        query = self._mine().order_by(place.desc() if newest_first else place).limit(limit + 1)
         valid_cursor(after)
         asked = ("aggregate", "stream", "subject", "actor", "request_id", "person", "kind")
         values = {name: value for name in asked if (value := getattr(search, name)) is not None}
@@ -178,7 +188,8 @@ class _Journal:
         if search.until is not None:
             query = query.where(table.c.at < search.until)
         if after is not None:
-            query = query.where(table.c.id < after if newest_first else table.c.id > after)
+            last = after if search.stream is None else self._seq_of(after)
+            query = query.where(place < last if newest_first else place > last)
         entries = self._entries(query)
         items = tuple(entries[:limit])
         return Page(items, items[-1].id if len(entries) > limit else None)
@@ -249,6 +260,13 @@ class _Journal:
         self._connection.execute(update(table).where(*his).values(erasable=None, person=None, salt=b""))
         return {stream: (aggregate, count) for stream, aggregate, count in counted}
 
+    def _seq_of(self, entry: str) -> ScalarSelect[int]:
+        table = tables.entry.alias()
+        query = select(table.c.seq).where(table.c.id == entry)
+        if self._tenant is not None:
+            query = query.where(table.c.tenant == self._tenant)
+        return query.scalar_subquery()
+
     def _mine(self) -> Select[Any]:
         query = select(*ENTRY_COLUMNS)
         return query if self._tenant is None else query.where(tables.entry.c.tenant == self._tenant)
@@ -263,21 +281,62 @@ class SqlWork:
 
     def __init__(self, connection: Connection, tenant: str | None) -> None:
         self._connection = connection
+        self._tenant = tenant
 
-        def records(table: Table, record: type[R]) -> _Records[R]:
-            return _Records(connection, table, record, tenant)
+    @property
+    def tenants(self) -> _Records[Tenant]:
+        """See ``Work.tenants``."""
+        return _Records(self._connection, tables.tenant, Tenant, self._tenant)
 
-        self.tenants = records(tables.tenant, Tenant)
-        self.clients = records(tables.client, Client)
-        self.projects = records(tables.project, Project)
-        self.domains = records(tables.domain, Domain)
-        self.project_keys = records(tables.project_key, ProjectKey)
-        self.plans = records(tables.plan, Plan)
-        self.plan_versions = records(tables.plan_version, PlanVersion)
-        self.subscriptions = records(tables.subscription, Subscription)
-        self.replies = records(tables.reply, Reply)
-        self.checkpoints = records(tables.checkpoint, Checkpoint)
-        self.journal = _Journal(connection, tenant)
+    @property
+    def clients(self) -> _Records[Client]:
+        """See ``Work.clients``."""
+        return _Records(self._connection, tables.client, Client, self._tenant)
+
+    @property
+    def projects(self) -> _Records[Project]:
+        """See ``Work.projects``."""
+        return _Records(self._connection, tables.project, Project, self._tenant)
+
+    @property
+    def domains(self) -> _Records[Domain]:
+        """See ``Work.domains``."""
+        return _Records(self._connection, tables.domain, Domain, self._tenant)
+
+    @property
+    def project_keys(self) -> _Records[ProjectKey]:
+        """See ``Work.project_keys``."""
+        return _Records(self._connection, tables.project_key, ProjectKey, self._tenant)
+
+    @property
+    def plans(self) -> _Records[Plan]:
+        """See ``Work.plans``."""
+        return _Records(self._connection, tables.plan, Plan, self._tenant)
+
+    @property
+    def plan_versions(self) -> _Records[PlanVersion]:
+        """See ``Work.plan_versions``."""
+        return _Records(self._connection, tables.plan_version, PlanVersion, self._tenant)
+
+    @property
+    def subscriptions(self) -> _Records[Subscription]:
+        """See ``Work.subscriptions``."""
+        return _Records(self._connection, tables.subscription, Subscription, self._tenant)
+
+    @property
+    def replies(self) -> _Records[Reply]:
+        """See ``Work.replies``."""
+        return _Records(self._connection, tables.reply, Reply, self._tenant)
+
+    @property
+    def checkpoints(self) -> _Records[Checkpoint]:
+        """See ``Work.checkpoints``."""
+        return _Records(self._connection, tables.checkpoint, Checkpoint, self._tenant)
+
+    @property
+    def journal(self) -> _Journal:
+        """See ``Work.journal``."""
+        return _Journal(self._connection, self._tenant)
 
     def next_number(self) -> int:
         """See ``Work.next_number``."""

@@ -1,19 +1,62 @@
-"""The statements of a take, made once: building one costs several times what running it costs."""
+"""The statements of every day, made once: building one costs several times what running it costs."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import BindParameter, Integer, Select, Table, and_, bindparam, insert, or_, select, update
 
 from seatguard.journal.model import Entry
 from seatguard.seats.model import Seat
 from seatguard.storage.sqlalchemy.tables import entry, seat, subscription
 
-SEAT_FIELDS = [field.name for field in dataclasses.fields(Seat)]
+
+@functools.cache
+def fields_of(record: type[Any]) -> tuple[str, ...]:
+    """The names of a dataclass's fields."""
+    return tuple(field.name for field in dataclasses.fields(record))
+
+
+@functools.lru_cache(maxsize=256)
+def one_record(table: Table, fields: tuple[str, ...], by: tuple[str, ...], *, lock: bool) -> Select[Any]:
+    """A record by the values of some fields, each a parameter of that name."""
+    query = select(*(table.c[name] for name in fields)).where(
+        *(table.c[name] == bindparam(name) for name in by)
+    )
+    return query.with_for_update() if lock else query
+
+
+@functools.lru_cache(maxsize=1024)
+def list_records(
+    table: Table,
+    fields: tuple[str, ...],
+    by: tuple[str, ...],
+    missing: tuple[str, ...],
+    *,
+    after: bool,
+    newest_first: bool,
+) -> Select[Any]:
+    """Records in the order of their ids, by the values of some fields and the absence of others.
+
+    Parameters: one for each name in ``by``, ``row_limit``, and ``after_id`` if ``after``.
+    """
+    identifier = table.c.id
+    query = select(*(table.c[name] for name in fields)).where(
+        *(table.c[name] == bindparam(name) for name in by), *(table.c[name].is_(None) for name in missing)
+    )
+    if after:
+        last: BindParameter[str] = bindparam("after_id")
+        query = query.where(identifier < last if newest_first else identifier > last)
+    query = query.order_by(identifier.desc() if newest_first else identifier)
+    return query.limit(bindparam("row_limit", type_=Integer))
+
+
+SEAT_FIELDS = fields_of(Seat)
 SEAT_COLUMNS = [seat.c[name] for name in SEAT_FIELDS]
 NEW_SEAT_FIELDS = [name for name in SEAT_FIELDS if name != "number"]
-ENTRY_FIELDS = [field.name for field in dataclasses.fields(Entry)]
+ENTRY_FIELDS = fields_of(Entry)
 ENTRY_COLUMNS = [entry.c[name] for name in ENTRY_FIELDS]
 POOL_COLUMNS = [
     subscription.c[name] for name in ("cap", "open", "opens_at", "closes_at", "live", "held", "seq", "head")

@@ -253,11 +253,12 @@ entry = Table(
     Column("data", Json, nullable=False),
     Column("erasable", Json, nullable=True),
     Column("erasable_digest", digest(), nullable=True),
-    Column("person", String(64), nullable=True, index=True),
+    Column("person", String(64), nullable=True),
     Column("salt", LargeBinary(16), nullable=False),
     Column("link", digest(), nullable=False),
     UniqueConstraint("tenant", "id"),
-    Index(None, "subject", "seq"),
+    Index(None, "tenant", "subject", "id"),
+    Index(None, "tenant", "person", "id"),
 )
 
 reply = Table(

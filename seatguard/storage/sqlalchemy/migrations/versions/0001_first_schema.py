@@ -38,8 +38,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("stream", "seq", name="pk_seatguard_entry"),
         sa.UniqueConstraint("tenant", "id", name="uq_seatguard_entry_tenant_id"),
     )
-    op.create_index("ix_seatguard_entry_person", "seatguard_entry", ["person"], unique=False)
-    op.create_index("ix_seatguard_entry_subject_seq", "seatguard_entry", ["subject", "seq"], unique=False)
+    op.create_index("ix_seatguard_entry_tenant_person_id", "seatguard_entry", ["tenant", "person", "id"])
+    op.create_index("ix_seatguard_entry_tenant_subject_id", "seatguard_entry", ["tenant", "subject", "id"])
     op.create_table(
         "seatguard_number",
         sa.Column("name", sa.String(length=32), nullable=False),
