@@ -18,7 +18,7 @@ from seatguard.storage.sqlalchemy.database import Database
 def upgrade(database: Database) -> None:
     """Bring the database's schema to the newest version; one that is there already changes nothing."""
     with database.connection(write=True) as connection:
-        command.upgrade(_config(connection=connection), "head")
+        command.upgrade(config_for(connection=connection), "head")
         connection.commit()
 
 
@@ -31,7 +31,7 @@ def current(database: Database) -> str | None:
 def sql(url: str) -> str:
     """The statements that make the whole schema, for a database reached by ``url`` (it is not opened)."""
     written = io.StringIO()
-    config = _config(url=Database(url).url.render_as_string(hide_password=False))
+    config = config_for(url=Database(url).url.render_as_string(hide_password=False))
     config.output_buffer = written
     command.upgrade(config, "head", sql=True)
     return written.getvalue()
@@ -46,7 +46,8 @@ def include_name(name: str | None, kind: str, _parents: object) -> bool:
     return not (kind == "table" and name is not None and name.startswith("seatguard_"))
 
 
-def _config(**attributes: Any) -> Config:
+def config_for(**attributes: Any) -> Config:
+    """Alembic's configuration for our migrations, with a ``connection`` or a ``url``."""
     config = Config()
     config.set_main_option("script_location", "seatguard.storage.sqlalchemy:migrations")
     config.set_main_option("path_separator", "os")

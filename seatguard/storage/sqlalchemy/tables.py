@@ -254,7 +254,7 @@ entry = Table(
     Column("erasable", Json, nullable=True),
     Column("erasable_digest", digest(), nullable=True),
     Column("person", String(64), nullable=True),
-    Column("salt", LargeBinary(16), nullable=False),
+    Column("salt", LargeBinary, nullable=False),
     Column("link", digest(), nullable=False),
     UniqueConstraint("tenant", "id"),
     Index(None, "tenant", "subject", "id"),

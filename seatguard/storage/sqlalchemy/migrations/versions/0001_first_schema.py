@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("erasable", Json(), nullable=True),
         sa.Column("erasable_digest", digest(), nullable=True),
         sa.Column("person", sa.String(length=64), nullable=True),
-        sa.Column("salt", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.Column("link", digest(), nullable=False),
         sa.PrimaryKeyConstraint("stream", "seq", name="pk_seatguard_entry"),
         sa.UniqueConstraint("tenant", "id", name="uq_seatguard_entry_tenant_id"),
