@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from seatguard.seats.model import SeatFacts
     from seatguard.seats.service import SeatService, Where
     from seatguard_flask.models import ModelGuard, Of
+    from seatguard_flask.reconciling import Report
 
 KEY = "seatguard"
+INSTANCES = "seatguard.instances"
 DEFAULT_NAME = "seatguard"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -73,6 +75,7 @@ class Seatguard(Guards):
         self._given_engine = engine
         # Not the apps: their states, and only as long as the apps live. See `_state`.
         self._states: weakref.WeakSet[State] = weakref.WeakSet()
+        self.model_guards: list[ModelGuard] = []
         if app is not None:
             self.init_app(app)
 
@@ -113,6 +116,7 @@ class Seatguard(Guards):
             app.register_blueprint(Blueprint("seatguard_templates", __name__, template_folder="templates"))
         states[self.name] = state
         self._states.add(state)
+        app.extensions.setdefault(INSTANCES, {})[self.name] = self
 
     @property
     def engine(self) -> Engine:
@@ -287,6 +291,47 @@ class Seatguard(Guards):
         from seatguard_flask.models import ModelGuard
 
         return ModelGuard(self, model, project=project, subject=subject, counts=counts)
+
+    def reconcile(
+        self,
+        model: type[Any] | None = None,
+        *,
+        project: Of | None = None,
+        subject: Of | None = None,
+        counts: Of | None = None,
+        created: Of | None = None,
+        projects: Sequence[str] = (),
+        session: Session | None = None,
+        repair: bool = False,
+        grace: float = 60,
+    ) -> Report:
+        """Compare the register with your user table, and with ``repair`` bring it in line with the table.
+
+        The table decides; nobody is evicted to make room: a user for whom there is no seat is reported as
+        refused. May run during traffic. Needs an application context.
+
+        Args:
+            model: a mapped class; ``None`` is all models given to :meth:`guard`. Their rows are always read
+                too, since they own seats of the same projects.
+            project, subject, counts: as in :meth:`guard`; for a guarded model they may be left out.
+            created: attribute or function that tells when a user of the model was made, if there is one.
+            projects: to look at besides those that users name; for a project whose last user is gone.
+            session: of the host, to find its database; left out, Flask-SQLAlchemy's.
+            grace: seconds; younger seats and users are left alone, as they may be in the making.
+
+        Raises:
+            Misconfigured: the model is not guarded and nothing says what its users mean; or no session.
+            NotFound: no such project.
+            StorageUnavailable: a database did not answer in time; running it again is safe.
+        """
+        from seatguard_flask.models import Meaning
+        from seatguard_flask.reconciling import Reconciliation, tables
+
+        meaning = None
+        if model is not None and project is not None and subject is not None:
+            meaning = Meaning(model=model, project=project, subject=subject, counts=counts)
+        found = tables(self, model, meaning, session, created)
+        return Reconciliation(self, found, projects=projects, repair=repair, grace=grace).run()
 
     @property
     def actor(self) -> Actor:

@@ -24,6 +24,35 @@ Of: TypeAlias = str | Callable[[Any], Any]
 """The name of an attribute of a user, or a function of one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What the users of a model mean for the register. The arguments of :class:`ModelGuard`, as a value."""
+
+    model: type[Any]
+    project: Of
+    subject: Of
+    counts: Of | None
+
+    def needs_seat(self, user: Any) -> bool:
+        """Whether a user, or something that reads like one, is to have a seat."""
+        return self.counts is None or bool(read_of(self.counts, user))
+
+    def place(self, user: Any) -> Sitting:
+        """Where the user's seat is, or would be.
+
+        Raises:
+            InvalidInput: project or subject is missing.
+        """
+        project = self.project(user) if callable(self.project) else self.project
+        subject = read_of(self.subject, user)
+        for field, value in (("project", project), ("subject", subject)):
+            if value is None or value == "":
+                raise InvalidInput.single(
+                    field, "required", f"is missing for a {self.model.__name__} that needs a seat"
+                )
+        return Sitting(str(project), str(subject))
+
+
 class ModelGuard:
     """Keeps seats and the rows of one model in step. Made by ``Seatguard.guard``.
 
@@ -40,13 +69,12 @@ class ModelGuard:
     ) -> None:
         self._seats = seats
         self._model = model
-        self._project = project
-        self._subject = subject
-        self._counts = counts
+        self.meaning = Meaning(model=model, project=project, subject=subject, counts=counts)
         self._apart = Apart(seats)
         event.listen(Session, "before_flush", self._before_flush)
         event.listen(Session, "after_flush", self._after_flush)
         event.listen(Session, "do_orm_execute", self._around_bulk)
+        seats.model_guards.append(self)
 
     def remove(self) -> None:
         """Guard the model no longer."""
@@ -54,6 +82,7 @@ class ModelGuard:
         event.remove(Session, "after_flush", self._after_flush)
         event.remove(Session, "do_orm_execute", self._around_bulk)
         self._apart.remove()
+        self._seats.model_guards.remove(self)
 
     def sitting(self, user: Any) -> Sitting | None:
         """What a user, or something that reads like one, means for the register; ``None`` is no seat.
@@ -61,16 +90,7 @@ class ModelGuard:
         Raises:
             InvalidInput: the user needs a seat, but project or subject is missing.
         """
-        if self._counts is not None and not _read(self._counts, user):
-            return None
-        project = self._project(user) if callable(self._project) else self._project
-        subject = _read(self._subject, user)
-        for field, value in (("project", project), ("subject", subject)):
-            if value is None or value == "":
-                raise InvalidInput.single(
-                    field, "required", f"is missing for a {self._model.__name__} that needs a seat"
-                )
-        return Sitting(str(project), str(subject))
+        return self.meaning.place(user) if self.meaning.needs_seat(user) else None
 
     def _before_flush(self, session: Session, _context: object, _instances: object) -> None:
         """Remember what known users meant so far; new ones have their ids only after the flush."""
@@ -235,5 +255,6 @@ class _Before:
         return self._stored
 
 
-def _read(of: Of, user: Any) -> Any:
+def read_of(of: Of, user: Any) -> Any:
+    """What an attribute or function says of a user."""
     return of(user) if callable(of) else getattr(user, of)
