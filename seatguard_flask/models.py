@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, event, false, inspect, or_, select
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm import ORMExecuteState, RelationshipDirection, RelationshipProperty, Session
 
 from seatguard.errors import InvalidInput, Misconfigured
 from seatguard_flask.register import Apart, Change, Joined, Sitting, apply
@@ -72,14 +72,14 @@ class ModelGuard:
         self.meaning = Meaning(model=model, project=project, subject=subject, counts=counts)
         self._apart = Apart(seats)
         event.listen(Session, "before_flush", self._before_flush)
-        event.listen(Session, "after_flush", self._after_flush)
+        event.listen(Session, "after_flush_postexec", self._after_flush)
         event.listen(Session, "do_orm_execute", self._around_bulk)
         seats.model_guards.append(self)
 
     def remove(self) -> None:
         """Guard the model no longer."""
         event.remove(Session, "before_flush", self._before_flush)
-        event.remove(Session, "after_flush", self._after_flush)
+        event.remove(Session, "after_flush_postexec", self._after_flush)
         event.remove(Session, "do_orm_execute", self._around_bulk)
         self._apart.remove()
         self._seats.model_guards.remove(self)
@@ -100,10 +100,13 @@ class ModelGuard:
             gone=[self.sitting(_Before(user, session)) for user in deleted],
             changed=[(user, self.sitting(_Before(user, session))) for user in changed],
             new=list(self._mine(session.new)),
+            stale=[(user, names) for user in changed if (names := _stale(user))],
         )
 
     def _after_flush(self, session: Session, _context: object) -> None:
         flush: _Flush = session.info.pop(self)
+        for user, names in flush.stale:
+            session.expire(user, names)
         changes = [Change(before, None) for before in flush.gone]
         changes += [Change(before, self.sitting(user)) for user, before in flush.changed]
         changes += [Change(None, self.sitting(user)) for user in flush.new]
@@ -195,6 +198,25 @@ class _Flush:
     gone: list[Sitting | None]
     changed: list[tuple[Any, Sitting | None]]
     new: list[Any]
+    stale: list[tuple[Any, list[str]]]
+
+
+def _stale(user: Any) -> list[str]:
+    """Related objects that SQLAlchemy goes on showing although the key to them has been changed."""
+    state = inspect(user)
+    mapper = state.mapper
+
+    def changed(name: str) -> bool:
+        return bool(state.attrs[name].history.has_changes())
+
+    return [
+        one.key
+        for one in mapper.relationships
+        if one.direction is RelationshipDirection.MANYTOONE
+        and one.key in state.dict
+        and not changed(one.key)
+        and any(changed(mapper.get_property_by_column(column).key) for column in one.local_columns)
+    ]
 
 
 class _Row:
@@ -237,7 +259,20 @@ class _Before:
             return history.deleted[0]
         if history.added and name in state.mapper.column_attrs:
             return self._from_database()[name]
+        relationship = state.mapper.relationships.get(name)
+        if relationship is not None and relationship.direction is RelationshipDirection.MANYTOONE:
+            return self._related(relationship)
         return getattr(self._user, name)
+
+    def _related(self, relationship: RelationshipProperty[Any]) -> Any:
+        """Whom the old key names; the user may show the new one already."""
+        mapper = inspect(type(self._user))
+        local = {theirs: ours for ours, theirs in relationship.local_remote_pairs or ()}
+        primary_key = relationship.mapper.primary_key
+        if not local.keys() >= set(primary_key):
+            return getattr(self._user, relationship.key)
+        key = tuple(getattr(self, mapper.get_property_by_column(local[column]).key) for column in primary_key)
+        return None if None in key else self._session.get(relationship.mapper, key)
 
     def _from_database(self) -> dict[str, Any]:
         """The row, where an attribute was set without ever being read."""
