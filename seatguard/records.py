@@ -90,6 +90,9 @@ class Repository(Protocol[RecordT]):
     def replace(self, record: RecordT) -> None:
         """Put a changed record in the place of the stored one of the version before.
 
+        A record that is stored already, equal in every field, is no conflict: an answer that was lost
+        makes a store run the same act again.
+
         Raises:
             Conflict: ``version_conflict``; somebody else changed it meanwhile.
             NotFound: no such record in this tenant.

@@ -122,7 +122,8 @@ class Gate(Protocol):
         """Give an assigned seat to another holder in one step.
 
         ``AlreadyHeld`` with the other's seat when the new holder sits in the same subscription; a lapsed
-        hold of the new holder is cleared away. ``held_by`` as in :meth:`release`.
+        hold of the new holder is cleared away. ``Transferred`` also when the new holder has that very
+        seat already; then nothing is written. ``held_by`` as in :meth:`release`.
         """
 
     def usage(self, tenant: str, subscription: str) -> Usage:

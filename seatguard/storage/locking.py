@@ -249,9 +249,15 @@ class LockingGate(ABC):
 
         def act(section: Section) -> TransferOutcome:
             seat, theirs, now = section.seat(seat_id), section.seat_of(holder.key), self._clock()
-            if seat is None or seat.state is not SeatState.ASSIGNED or held_by not in (None, seat.holder_key):
+            if seat is None or seat.state is not SeatState.ASSIGNED:
                 return NotHeld()
-            if theirs is not None and theirs.id != seat_id:
+            if seat.holder_key == holder.key:  # an earlier call of this very transfer, its answer lost
+                outcome = Transferred(seat)
+                _keep(section, outcome, seal)
+                return outcome
+            if held_by not in (None, seat.holder_key):
+                return NotHeld()
+            if theirs is not None:
                 if not theirs.has_lapsed(now):
                     return AlreadyHeld(theirs, _usage(section, now))
                 _clear_one(section, theirs, lapse)

@@ -380,6 +380,15 @@ class GateContract:
         assert bench.kinds()["seat.transferred"] == 0
         bench.check()
 
+    def test_same_transfer_again_answers_transferred(self, bench: Bench) -> None:
+        """A transfer repeated after a lost answer is told that it is done, and writes nothing."""
+        seat = bench.seated("ada")
+        first = bench.transfer(seat, "bob", held_by="ada")
+        assert isinstance(first, Transferred)
+        assert bench.transfer(seat, "bob", held_by="ada") == first
+        assert bench.kinds()["seat.transferred"] == 1
+        bench.check()
+
     def test_lapsed_hold_of_the_receiver_is_no_seat(self, bench: Bench) -> None:
         """A transfer to somebody whose hold has lapsed clears that hold away."""
         ada = bench.seated("ada")

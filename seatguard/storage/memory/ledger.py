@@ -58,6 +58,8 @@ class _Records(Generic[R]):
 
     def replace(self, record: R) -> None:
         stored = self.get(record.id)
+        if stored == record:
+            return
         if stored.version != record.version - 1:
             raise Conflict(
                 "version_conflict",

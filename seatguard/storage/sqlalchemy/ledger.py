@@ -87,6 +87,8 @@ class _Records(Generic[R]):
         )
         if done.rowcount != 1:
             stored = self.get(record.id)
+            if stored == record:
+                return
             raise Conflict(
                 "version_conflict",
                 f"the record is at version {stored.version}, not {record.version - 1}: read it again",
