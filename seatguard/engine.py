@@ -205,6 +205,13 @@ class Seatguard:
                 return
             after = page.after
 
+    def unchecked(self, actor: Actor, project_id: str, reason: str) -> None:
+        """Put on record that a user of the project was let pass undecided: nobody could say yes or no.
+
+        Counted now and summed by the minute as refusals are; written as soon as the store takes it.
+        """
+        self._refusals.count_unchecked(actor, project_id, reason)
+
     def flush(self) -> None:
         """Write the refusals summed so far."""
         self._refusals.flush()

@@ -194,6 +194,8 @@ class SeatInHand:
         answer, away = ask(self._state, self._manner, act, call)
         if away:
             self.unchecked = UNAVAILABLE
+            if self._place is not None:
+                self._engine.unchecked(self._place.actor, self._place.where.project, UNAVAILABLE)
         return answer
 
 

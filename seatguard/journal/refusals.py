@@ -25,6 +25,8 @@ class _Sum:
     stream: str
     reason: str
     minute: dt.datetime
+    kind: str = "seat.denied"
+    aggregate: str = "subscription"
 
 
 class RefusalTally:
@@ -56,10 +58,16 @@ class RefusalTally:
 
     def count(self, actor: Actor, stream: str, reason: str) -> None:
         """Count one refusal and write nothing: for callers inside a transaction that holds the stream."""
-        one = _Sum(actor.during(None), stream, reason, self._this_minute())
-        with self._lock:
-            self._minute = self._minute or one.minute
-            self._add(Counter([one]))
+        self._count(_Sum(actor.during(None), stream, reason, self._this_minute()))
+
+    def count_unchecked(self, actor: Actor, project: str, reason: str) -> None:
+        """Count one user who was let pass undecided, on the project's stream; write nothing yet.
+
+        The reason is a store that does not answer, so the sum waits until it does.
+        """
+        self._count(
+            _Sum(actor.during(None), project, reason, self._this_minute(), "seat.unchecked", "project")
+        )
 
     def flush(self) -> None:
         """Write what was counted so far.
@@ -70,6 +78,11 @@ class RefusalTally:
         with self._lock:
             due = self._take_counts()
         self._write(due)
+
+    def _count(self, one: _Sum) -> None:
+        with self._lock:
+            self._minute = self._minute or one.minute
+            self._add(Counter([one]))
 
     def _this_minute(self) -> dt.datetime:
         return self._clock().replace(second=0, microsecond=0)
@@ -98,7 +111,7 @@ class RefusalTally:
         try:
             with self._ledger.begin(one.actor.tenant) as work:
                 work.journal.append(
-                    self._drafts.draft(one.actor, "seat.denied", "subscription", one.stream, data=data)
+                    self._drafts.draft(one.actor, one.kind, one.aggregate, one.stream, data=data)
                 )
                 work.commit()
         except NotFound:

@@ -22,11 +22,11 @@ class Host:
 
     limit: int | None = 2
     config: dict[str, Any] = field(default_factory=dict)
-    store: seatguard.Store | None = None
+    wrap: Callable[[seatguard.Store], seatguard.Store] = lambda store: store
 
     def __post_init__(self) -> None:
         self.clock, self.ticks = FrozenClock(), Ticks()
-        store = self.store or seatguard.open_store("memory:", clock=self.clock)
+        store = self.wrap(seatguard.open_store("memory:", clock=self.clock))
         self.engine = seatguard.Seatguard(store, clock=self.clock, monotonic=self.ticks)
         self.app = Flask("shop")
         self.app.config.update(self.config)
@@ -66,8 +66,8 @@ class Host:
 def new_host() -> Callable[..., Host]:
     """``new_host(limit=2, SEATGUARD_EXPOSE_USAGE=True)``."""
 
-    def make(limit: int | None = 2, store: seatguard.Store | None = None, **config: Any) -> Host:
-        return Host(limit, config, store)
+    def make(limit: int | None = 2, **config: Any) -> Host:
+        return Host(limit, config)
 
     return make
 
