@@ -315,6 +315,9 @@ NOT_FOUND: dict[str, Call] = {
         mine.actor, service(theirs).number
     ),
     "seats.confirm": lambda mine, theirs: mine.engine.seats.confirm(mine.actor, theirs.where, hold(theirs)),
+    "seats.confirm_for": lambda mine, theirs: mine.engine.seats.confirm_for(
+        mine.actor, theirs.where, hold(theirs), "eve"
+    ),
     "seats.renew": lambda mine, theirs: mine.engine.seats.renew(
         mine.actor, theirs.where, hold(theirs), seconds=60
     ),
@@ -387,6 +390,10 @@ NOTHING: dict[str, tuple[Call, object]] = {
     "seats.transfer": (
         lambda mine, theirs: mine.engine.seats.transfer(mine.actor, theirs.where, "ada", to="eve").reason,
         Reason.NO_SERVICE,
+    ),
+    "projects.at_host": (
+        lambda mine, theirs: theirs.engine.projects.at_host(theirs.actor, "acme.example"),
+        (),
     ),
     "seats.find": (lambda mine, theirs: mine.engine.seats.find(mine.actor, theirs.where, "ada"), None),
     "seats.list": (lambda mine, theirs: mine.engine.seats.list(mine.actor, theirs.where).items, ()),
