@@ -25,6 +25,7 @@ COMMANDS = {
     "seats": "seatguard_flask.cli.seats:seats",
     "audit": "seatguard_flask.cli.audit:audit",
     "verify": "seatguard_flask.cli.audit:verify_counters",
+    "reconcile": "seatguard_flask.cli.reconcile:reconcile",
     "db": "seatguard_flask.cli.db:db",
 }
 """The commands and where they are."""

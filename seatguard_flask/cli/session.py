@@ -119,7 +119,7 @@ def config_for(storage: str | None, *, gate: str | None = None) -> dict[str, Any
         storage: a storage URI that goes before the one found there, and before its gate.
         gate: a gate URI that goes before the one found there.
     """
-    app = _host()
+    app = host_app()
     if app is not None:
         config = {key: value for key, value in app.config.items() if key.startswith(PREFIX)}
     else:
@@ -134,7 +134,7 @@ def config_for(storage: str | None, *, gate: str | None = None) -> dict[str, Any
     return config
 
 
-def _host() -> Flask | None:
+def host_app() -> Flask | None:
     """The application under whose ``flask`` command this one runs."""
     from flask import current_app, has_app_context
     from flask.cli import ScriptInfo

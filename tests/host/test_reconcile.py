@@ -31,6 +31,7 @@ class User(Base):
     """A user model as hosts have it."""
 
     __tablename__ = "user_account"
+    __mapper_args__ = {"confirm_deleted_rows": False}  # noqa: RUF012 - as SQLAlchemy has it
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
     company: Mapped[str] = mapped_column(String(100), default="acme")
