@@ -178,14 +178,14 @@ class ModelGuard:
 
     def _apply(self, session: Session, changes: list[Change]) -> None:
         wanted = [change for change in changes if change.before != change.after]
-        if not wanted:
+        if not wanted or not self._seats.enabled:
             return
         try:
             register = Joined(self._seats, session)
         except Misconfigured:
             self._apart.apply(session, wanted)
         else:
-            apply(register, wanted)
+            apply(self._seats, register, wanted)
 
     def _mine(self, users: Iterable[object]) -> Iterator[Any]:
         return (user for user in users if isinstance(user, self._model))

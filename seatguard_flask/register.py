@@ -16,8 +16,10 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from seatguard.decisions import Decision, Reason
-from seatguard.errors import Denied, SeatguardError
-from seatguard.seats.model import SeatFacts
+from seatguard.errors import SeatguardError
+from seatguard.seats.model import SeatFacts, Usage
+from seatguard_flask.holding import UNAVAILABLE, ask
+from seatguard_flask.refusals import Manner, refusal
 
 if TYPE_CHECKING:
     from seatguard_flask.extension import Seatguard
@@ -54,13 +56,13 @@ class Register(Protocol):
         """Give a seat to another subject of the same project."""
 
 
-def apply(register: Register, changes: Iterable[Change]) -> None:
+def apply(seats: Seatguard, register: Register, changes: Iterable[Change]) -> None:
     """Tell the register, room first: seats are freed, then moved, then taken.
 
     In the order of projects, so that two sessions lock them in the same order.
 
     Raises:
-        Denied: a seat was refused; the caller's transaction must not go on.
+        SeatRefused: there is no seat; the caller's transaction must not go on. Not in a dry run.
     """
     leaving, moving, arriving = [], [], []
     for change in changes:
@@ -87,7 +89,15 @@ def apply(register: Register, changes: Iterable[Change]) -> None:
     for sitting in sorted(arriving):
         decision = register.take(sitting)
         if not decision.allowed:
-            raise Denied(decision)
+            _refuse(seats, sitting, decision)
+
+
+def _refuse(seats: Seatguard, sitting: Sitting, decision: Decision[SeatFacts]) -> None:
+    state = seats._state()
+    if state.switches.dry_run:
+        logger.info("dry run: would have refused: %s", decision.reason.value)
+        return
+    raise refusal(decision, Manner(settings=state.settings, project=sitting.project))
 
 
 class Joined:
@@ -141,9 +151,11 @@ class Apart:
         """Hold what is needed now, and do the rest when the session has committed.
 
         Raises:
-            Denied: a seat was refused.
+            SeatRefused: there is no seat. Not in a dry run.
+            SeatsUnavailable: Seatguard's store did not answer, and the policy for that is ``deny``.
         """
-        apply(_Beside(self._seats, self._pending(session), session.get_nested_transaction()), changes)
+        beside = _Beside(self._seats, self._pending(session), session.get_nested_transaction())
+        apply(self._seats, beside, changes)
 
     def _pending(self, session: Session) -> list[_Pending]:
         pending: list[_Pending] = session.info.setdefault(self, [])
@@ -166,6 +178,10 @@ class Apart:
             session.info[self] = keep[::-1]
 
 
+_LATER: Decision[SeatFacts] = Decision(True, Reason.ALLOWED, SeatFacts(None, Usage(0, 0)))
+"""Nothing stands in the way now; what is to be done is done after the commit."""
+
+
 class _Beside:
     """Seats held now, and notes of what to do afterwards."""
 
@@ -179,7 +195,16 @@ class _Beside:
     def take(self, sitting: Sitting) -> Decision[SeatFacts]:
         service, actor = self._seats.engine.seats, self._seats.actor
         where = self._seats.where(sitting.project)
-        decision = service.hold(actor, where, sitting.subject, seconds=self._seats.settings.hold_ttl)
+        state = self._seats._state()
+        decision, away = ask(
+            state,
+            lambda: Manner(settings=state.settings, project=sitting.project),
+            "hold a seat",
+            lambda: service.hold(actor, where, sitting.subject, seconds=state.settings.hold_ttl),
+        )
+        if away or decision is None:
+            state.engine.unchecked(actor, where.project, UNAVAILABLE)
+            return _LATER
         seat = decision.facts.seat
         if decision.reason is Reason.ALLOWED and seat is not None:
             self._note(
@@ -192,13 +217,13 @@ class _Beside:
         service, actor = self._seats.engine.seats, self._seats.actor
         where = self._seats.where(sitting.project)
         self._note(lambda: service.release(actor, where, sitting.subject), lambda: None)
-        return service.check(actor, where)
+        return _LATER
 
     def transfer(self, sitting: Sitting, subject: str) -> Decision[SeatFacts]:
         service, actor = self._seats.engine.seats, self._seats.actor
         where = self._seats.where(sitting.project)
         self._note(lambda: service.transfer(actor, where, sitting.subject, to=subject), lambda: None)
-        return service.check(actor, where)
+        return _LATER
 
     def _note(self, committed: Callable[[], object], undone: Callable[[], object]) -> None:
         self._pending.append(_Pending(self._transaction, committed, undone))

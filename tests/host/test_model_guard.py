@@ -308,6 +308,40 @@ def test_missing_project_names_the_field(host: Host) -> None:
         host.attempt(lambda session: session.add(host.user(name="ada", company="")))
 
 
+def test_switched_off_the_guard_lets_everybody_pass(host: Host) -> None:
+    """``seats.disabled()``, ``SEATGUARD_ENABLED`` and a dry run: rows come in, nobody is refused."""
+    with host.app.app_context():
+        with host.seats.disabled():
+            host.add("unseen")
+        host.app.config["SEATGUARD_ENABLED"] = False
+        host.add("also unseen")
+        host.app.config["SEATGUARD_ENABLED"] = True
+        assert host.seated() == []
+        host.app.config["SEATGUARD_DRY_RUN"] = True
+        host.add(*(f"user{number}" for number in range(LIMIT + 2)))
+        assert (len(host.seated()), host.rows()) == (LIMIT, LIMIT + 4)
+        host.app.config["SEATGUARD_DRY_RUN"] = False
+        host.check()
+
+
+def test_refusal_in_a_view_is_answered_without_a_handler(host: Host) -> None:
+    """A commit refused inside a view is 402 with the reason; the host's own handler would come first."""
+
+    @host.app.post("/sign-up/<name>")
+    def sign_up(name: str) -> str:
+        host.add(name)
+        return "welcome"
+
+    client = host.app.test_client()
+    for number in range(LIMIT):
+        assert client.post(f"/sign-up/user{number}").text == "welcome"
+    refused = client.post("/sign-up/late")
+    assert (refused.status_code, refused.json["code"]) == (402, "limit_reached")
+    with host.app.app_context():
+        host.seats.engine.ready()
+        host.check()
+
+
 def test_two_databases_hold_then_confirm(apart: Host) -> None:
     """In two databases the seat is held during the transaction and confirmed after its commit."""
     with apart.app.app_context():
