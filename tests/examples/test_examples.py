@@ -3,69 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
-ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith(("SEATGUARD_", "FLASK_"))},
-    "PYTHONPATH": str(ROOT),
-    "PYTHONUNBUFFERED": "1",
-}
-
-Spawn = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def spawn(tmp_path: Path) -> Iterator[Spawn]:
-    """A server in an empty folder of its own, ended with the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def spawn(*arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=tmp_path,
-            env=ENVIRONMENT,
-        )
-        started.append(process)
-        return process
-
-    yield spawn
-    for process in started:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def read_until(process: subprocess.Popen[str], pattern: str) -> str:
-    assert process.stdout is not None
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        found = re.search(pattern, line)
-        if found:
-            return found[1]
-    raise AssertionError(f"the server ended without saying {pattern}:\n{seen}")
+from tests.examples.running import ENVIRONMENT, EXAMPLES, ROOT, Spawn, read_until
 
 
 @pytest.fixture
