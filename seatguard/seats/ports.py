@@ -144,6 +144,9 @@ class Gate(Protocol):
         The cursor is the number of the last seat, in decimal digits.
         """
 
+    def holds(self, tenant: str, subscriptions: Sequence[str], *, limit: int) -> tuple[Seat, ...]:
+        """Holds of these subscriptions that have not lapsed, the first to lapse first."""
+
     def sweep(self, tenant: str, subscription: str, lapse: Lapse) -> int:
         """Clear lapsed holds of one subscription away.
 

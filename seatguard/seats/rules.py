@@ -13,12 +13,17 @@ from seatguard.seats.model import (
     AlreadyHeld,
     Closed,
     Full,
+    Lapsed,
+    Outcome,
     Pool,
+    Released,
+    Renewed,
     Seat,
     SeatFacts,
     SeatState,
     Taken,
     TakeOutcome,
+    Transferred,
     Usage,
 )
 from seatguard.subscriptions.model import SubscriptionState
@@ -122,6 +127,66 @@ def judge(outcome: TakeOutcome, terms: Terms, now: dt.datetime) -> Decision[Seat
             policy = may_claim(terms, now)
             reason = Reason.INACTIVE if policy.allowed else policy.reason
             return Decision(False, reason, SeatFacts(terms, usage))
+
+
+def graver(one: Decision[SeatFacts] | None, other: Decision[SeatFacts]) -> Decision[SeatFacts]:
+    """Of two refusals the one to tell: a full subscription says more than a closed one."""
+    if one is None or (other.reason is Reason.LIMIT_REACHED and one.reason is not Reason.LIMIT_REACHED):
+        return other
+    return one
+
+
+def judge_sealed(outcome: Outcome, terms: Terms, now: dt.datetime) -> Decision[SeatFacts]:
+    """The verdict on a take from inside the gate's act, where only a "yes" is sealed."""
+    if isinstance(outcome, Taken | AlreadyHeld):
+        return judge(outcome, terms, now)
+    raise TypeError(f"a gate must not seal {outcome!r}")
+
+
+def judge_confirm(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
+    """The verdict on confirming a hold."""
+    match outcome:
+        case Taken(seat, usage):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case AlreadyHeld(seat, usage):
+            return Decision(True, Reason.ALREADY_HELD, SeatFacts(terms, usage, seat))
+        case Lapsed(seat):
+            return Decision(False, Reason.HOLD_EXPIRED, SeatFacts(terms, Usage(0, 0), seat))
+        case _:
+            raise TypeError(f"a gate must not answer a confirm with {outcome!r}")
+
+
+def judge_renewal(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
+    """The verdict on renewing a hold."""
+    match outcome:
+        case Renewed(seat, usage):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case Lapsed(seat):
+            return Decision(False, Reason.HOLD_EXPIRED, SeatFacts(terms, Usage(0, 0), seat))
+        case _:
+            raise TypeError(f"a gate must not answer a renewal with {outcome!r}")
+
+
+def judge_release(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
+    """The verdict on freeing a seat or letting go of a hold."""
+    match outcome:
+        case Released(seat, usage):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case AlreadyHeld(seat, usage):
+            return Decision(False, Reason.HOLD_CONFIRMED, SeatFacts(terms, usage, seat))
+        case _:
+            raise TypeError(f"a gate must not answer a release with {outcome!r}")
+
+
+def judge_transfer(outcome: Outcome, terms: Terms, usage: Usage) -> Decision[SeatFacts]:
+    """The verdict on giving a seat to somebody else; ``usage`` as it was before."""
+    match outcome:
+        case Transferred(seat):
+            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
+        case AlreadyHeld(seat, now):
+            return Decision(False, Reason.HOLDER_SEATED, SeatFacts(terms, now, seat))
+        case _:
+            return Decision(False, Reason.NOT_HELD, SeatFacts(terms, usage))
 
 
 def valid_hold(seconds: object) -> dt.timedelta:

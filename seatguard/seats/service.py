@@ -18,21 +18,19 @@ from seatguard.journal.drafts import Drafts, person_digest
 from seatguard.journal.model import Draft
 from seatguard.records import MAX_PAGE, Page
 from seatguard.seats import holders, rules
+from seatguard.seats.explanation import Explanation, explain
 from seatguard.seats.holders import Holder
 from seatguard.seats.model import (
     AlreadyHeld,
     Claim,
     Drift,
-    Lapsed,
     NotHeld,
     Outcome,
     Released,
-    Renewed,
     Seat,
     SeatFacts,
     SeatState,
     Taken,
-    Transferred,
     Usage,
 )
 from seatguard.seats.ports import Gate, Seal
@@ -48,6 +46,7 @@ REFUSABLE_AGE = 0.1
 
 
 _SAME_USER_AT_ONCE = 5
+_HOLDS_SHOWN = 50
 
 
 class TermsSource(Protocol):
@@ -167,12 +166,12 @@ class SeatService:
         """
         terms, seat = self._seat_in(actor, where, seat_id)
         entry = self._entry(actor, "seat.taken", seat, data={"from": "hold"})
-        seal = self._sealed(render, lambda outcome: _confirmed(outcome, terms))
+        seal = self._sealed(render, lambda outcome: rules.judge_confirm(outcome, terms))
         outcome = self._gate.confirm(actor.tenant, seat_id, entry, self._lapse(actor), seal)
         if isinstance(outcome, NotHeld):
             raise NotFound("hold", seat_id)
         self._saw(outcome, terms.subscription)
-        return _confirmed(outcome, terms)
+        return rules.judge_confirm(outcome, terms)
 
     def confirm_for(
         self, actor: Actor, where: Where, seat_id: str, username: object, *, email: object = None
@@ -209,7 +208,7 @@ class SeatService:
                 raise NotFound("hold", seat_id)
             if not isinstance(outcome, AlreadyHeld) or outcome.seat.id == seat_id:
                 self._saw(outcome, terms.subscription)
-                return _confirmed(outcome, terms)
+                return rules.judge_confirm(outcome, terms)
         raise StorageUnavailable("the user's seats change faster than they can be read; ask again")
 
     def renew(
@@ -224,11 +223,11 @@ class SeatService:
         lapses_at = self._clock() + rules.valid_hold(seconds)
         terms, seat = self._seat_in(actor, where, seat_id)
         entry = self._entry(actor, "hold.renewed", seat, data={"lapses_at": lapses_at.isoformat()})
-        seal = self._sealed(render, lambda outcome: _renewed(outcome, terms))
+        seal = self._sealed(render, lambda outcome: rules.judge_renewal(outcome, terms))
         outcome = self._gate.renew(actor.tenant, seat_id, lapses_at, entry, self._lapse(actor), seal)
         if isinstance(outcome, NotHeld):
             raise NotFound("hold", seat_id)
-        return _renewed(outcome, terms)
+        return rules.judge_renewal(outcome, terms)
 
     def release(
         self, actor: Actor, where: Where, username: object, *, render: Render | None = None
@@ -300,7 +299,7 @@ class SeatService:
             erasable={"holder": receiver.name, **_email(new_email)},
             person=person_digest(actor.tenant, receiver.key),
         )
-        seal = self._sealed(render, lambda outcome: _moved(outcome, terms, usage))
+        seal = self._sealed(render, lambda outcome: rules.judge_transfer(outcome, terms, usage))
         outcome = self._gate.transfer(
             actor.tenant,
             seat.id,
@@ -311,7 +310,30 @@ class SeatService:
             seal,
             held_by=holder.key,
         )
-        return _moved(outcome, terms, usage)
+        return rules.judge_transfer(outcome, terms, usage)
+
+    def explain(self, actor: Actor, where: Where) -> Explanation:
+        """What a new holder would meet now, with every question asked and the holds in the way.
+
+        For operators, and for logs: it names holders. Everything is read from the store, nothing is noted
+        as a refusal.
+        """
+        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+        numbers = [(terms, self._gate.usage(actor.tenant, terms.subscription)) for terms in found]
+        now = self._clock()
+        decision: Decision[SeatFacts] | None = None
+        for terms, usage in numbers:
+            one = rules.may_seat(terms, usage, now)
+            decision = one if one.allowed else _graver(decision, one)
+            if decision.allowed:
+                break
+        names = [terms.subscription for terms in found]
+        return explain(
+            decision or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE)),
+            numbers,
+            self._gate.holds(actor.tenant, names, limit=_HOLDS_SHOWN),
+            now,
+        )
 
     def find(self, actor: Actor, where: Where, username: object) -> Seat | None:
         """The user's seat in the project, if there is one."""
@@ -416,7 +438,7 @@ class SeatService:
             decision = self._ask(actor, terms, holder, email, lasts, render)
             if decision.allowed:
                 return decision
-            refusal = _graver(refusal, decision)
+            refusal = rules.graver(refusal, decision)
         return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
 
     def _younger(self, actor: Actor, where: Where) -> Snapshot[tuple[Terms, ...]]:
@@ -451,7 +473,7 @@ class SeatService:
             erasable={"holder": holder.name, **_email(email)},
             person=person_digest(actor.tenant, holder.key),
         )
-        seal = self._sealed(render, lambda outcome: rules.judge(_taken(outcome), terms, now))
+        seal = self._sealed(render, lambda outcome: rules.judge_sealed(outcome, terms, now))
         outcome = self._gate.take(claim, entry, self._lapse(actor), seal)
         self._saw(outcome, terms.subscription)
         return rules.judge(outcome, terms, self._clock())
@@ -468,12 +490,12 @@ class SeatService:
     ) -> Decision[SeatFacts]:
         kind = "seat.released" if seat.state is SeatState.ASSIGNED else "hold.released"
         entry = self._entry(actor, kind, seat)
-        seal = self._sealed(render, lambda outcome: _freed(outcome, terms))
+        seal = self._sealed(render, lambda outcome: rules.judge_release(outcome, terms))
         outcome = self._gate.release(actor.tenant, seat.id, entry, seal, only_hold=only_hold, held_by=held_by)
         if isinstance(outcome, NotHeld):
             return self._not_held(actor, (terms,))
         self._saw(outcome, terms.subscription)
-        return _freed(outcome, terms)
+        return rules.judge_release(outcome, terms)
 
     def _checked(self, found: tuple[Terms, ...], age: float) -> Decision[SeatFacts]:
         refusal: Decision[SeatFacts] | None = None
@@ -482,7 +504,7 @@ class SeatService:
             decision = rules.may_seat(terms, usage, self._clock(), age=max(age, usage_age))
             if decision.allowed:
                 return decision
-            refusal = _graver(refusal, decision)
+            refusal = rules.graver(refusal, decision)
         return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
 
     def _recent_usage(self, terms: Terms) -> tuple[Usage, float]:
@@ -562,61 +584,6 @@ def _of(found: Sequence[Terms], subscription: str) -> Terms:
         if terms.subscription == subscription:
             return terms
     raise NotFound("seat", subscription)
-
-
-def _graver(one: Decision[SeatFacts] | None, other: Decision[SeatFacts]) -> Decision[SeatFacts]:
-    """Of two refusals the one to tell: a full subscription says more than a closed one."""
-    if one is None or (other.reason is Reason.LIMIT_REACHED and one.reason is not Reason.LIMIT_REACHED):
-        return other
-    return one
-
-
-def _taken(outcome: Outcome) -> Taken | AlreadyHeld:
-    if isinstance(outcome, Taken | AlreadyHeld):
-        return outcome
-    raise TypeError(f"a gate must not seal {outcome!r}")
-
-
-def _confirmed(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
-    match outcome:
-        case Taken(seat, usage):
-            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
-        case AlreadyHeld(seat, usage):
-            return Decision(True, Reason.ALREADY_HELD, SeatFacts(terms, usage, seat))
-        case Lapsed(seat):
-            return Decision(False, Reason.HOLD_EXPIRED, SeatFacts(terms, _NO_USAGE, seat))
-        case _:
-            raise TypeError(f"a gate must not answer a confirm with {outcome!r}")
-
-
-def _renewed(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
-    match outcome:
-        case Renewed(seat, usage):
-            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
-        case Lapsed(seat):
-            return Decision(False, Reason.HOLD_EXPIRED, SeatFacts(terms, _NO_USAGE, seat))
-        case _:
-            raise TypeError(f"a gate must not answer a renewal with {outcome!r}")
-
-
-def _freed(outcome: Outcome, terms: Terms) -> Decision[SeatFacts]:
-    match outcome:
-        case Released(seat, usage):
-            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
-        case AlreadyHeld(seat, usage):
-            return Decision(False, Reason.HOLD_CONFIRMED, SeatFacts(terms, usage, seat))
-        case _:
-            raise TypeError(f"a gate must not answer a release with {outcome!r}")
-
-
-def _moved(outcome: Outcome, terms: Terms, usage: Usage) -> Decision[SeatFacts]:
-    match outcome:
-        case Transferred(seat):
-            return Decision(True, Reason.ALLOWED, SeatFacts(terms, usage, seat))
-        case AlreadyHeld(seat, now):
-            return Decision(False, Reason.HOLDER_SEATED, SeatFacts(terms, now, seat))
-        case _:
-            return Decision(False, Reason.NOT_HELD, SeatFacts(terms, usage))
 
 
 def _email(email: str | None) -> dict[str, str]:
