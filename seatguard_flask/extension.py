@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seatguard.catalog.model import Plan
     from seatguard.decisions import Decision
     from seatguard.projects.model import Project
+    from seatguard.seats.explanation import Explanation
     from seatguard.seats.model import SeatFacts
     from seatguard.seats.service import SeatService, Where
     from seatguard_flask.models import ModelGuard, Of
@@ -194,6 +195,36 @@ class Seatguard(Guards):
         state = self._state()
         found = resolving.here(state, project, self._resolver)
         return state.engine.seats.check(found.actor, found.where)
+
+    def explain(self, project: str | None = None) -> Explanation:
+        """Why a new user of the project would be let in or refused now. For operators: it names holders.
+
+        Args:
+            project: name or id; within a request it may be left out, as in :meth:`consume`.
+
+        Returns:
+            the decision; each question that was asked, with its answer; the holds in the way; and when the
+            first of them ends. As text it is a line for each.
+
+        Raises:
+            NotFound: no such project.
+            StorageUnavailable: the store did not answer in time.
+
+        >>> from flask import Flask
+        >>> from seatguard_flask import Seatguard
+        >>> app = Flask("shop")
+        >>> app.config["SEATGUARD_STORAGE_URI"] = "memory:"
+        >>> seats = Seatguard(app)
+        >>> _ = seats.project("acme", limit=0)
+        >>> print(seats.explain("acme"))
+        limit_reached
+          yes service 1 state: active
+          NO  service 1 limit: 0, agreed for this service
+          NO  service 1 room: 0 taken, 0 of them held
+        """
+        state = self._state()
+        found = resolving.here(state, project, self._resolver)
+        return state.engine.seats.explain(found.actor, found.where)
 
     def take(
         self, project: str, username: str, email: str | None = None, *, session: Session | None = None

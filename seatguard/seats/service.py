@@ -324,7 +324,7 @@ class SeatService:
         decision: Decision[SeatFacts] | None = None
         for terms, usage in numbers:
             one = rules.may_seat(terms, usage, now)
-            decision = one if one.allowed else _graver(decision, one)
+            decision = one if one.allowed else rules.graver(decision, one)
             if decision.allowed:
                 break
         names = [terms.subscription for terms in found]

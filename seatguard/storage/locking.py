@@ -313,6 +313,10 @@ class LockingGate(ABC):
         """See ``Gate.lapsed``."""
 
     @abstractmethod
+    def holds(self, tenant: str, subscriptions: Sequence[str], *, limit: int) -> tuple[Seat, ...]:
+        """See ``Gate.holds``."""
+
+    @abstractmethod
     def list(self, tenant: str, subscriptions: Sequence[str], *, limit: int, after: int) -> Page[Seat]:
         """See ``Gate.list``."""
 

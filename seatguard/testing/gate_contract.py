@@ -312,6 +312,22 @@ class GateContract:
         assert bench.usage() == Usage(0, 0)
         bench.check()
 
+    def test_holds_are_listed_by_their_end(self, bench: Bench) -> None:
+        """The first to lapse first; assigned seats, lapsed holds and other tenants' are left out."""
+        bench.seated("ada")
+        later, sooner = bench.seated("bob", seconds=90), bench.seated("cleo", seconds=60)
+
+        def holds(limit: int = 10, tenant: str | None = None) -> tuple[Seat, ...]:
+            names = [bench.subscription.id]
+            return bench.gate.holds(tenant or bench.actor.tenant, names, limit=limit)
+
+        assert holds() == (sooner, later)
+        assert holds(limit=1) == (sooner,)
+        assert holds(tenant=bench.new_id()) == ()
+        assert bench.gate.holds(bench.actor.tenant, [], limit=10) == ()
+        bench.clock.travel(seconds=60)
+        assert holds() == (later,)
+
     def test_renewed_hold_lasts_longer(self, bench: Bench) -> None:
         """A renewal moves the end; seats and lapsed holds are not renewed."""
         hold = bench.seated("ada", seconds=60)

@@ -395,6 +395,10 @@ NOTHING: dict[str, tuple[Call, object]] = {
         lambda mine, theirs: theirs.engine.projects.at_host(theirs.actor, "acme.example"),
         (),
     ),
+    "seats.explain": (
+        lambda mine, theirs: mine.engine.seats.explain(mine.actor, theirs.where).steps,
+        (),
+    ),
     "seats.find": (lambda mine, theirs: mine.engine.seats.find(mine.actor, theirs.where, "ada"), None),
     "seats.list": (lambda mine, theirs: mine.engine.seats.list(mine.actor, theirs.where).items, ()),
     "seats.seats_named": (lambda mine, theirs: mine.engine.seats.seats_named(mine.actor, "ada"), 0),

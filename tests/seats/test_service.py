@@ -622,3 +622,41 @@ def test_one_holder_racing_over_several_subscriptions_has_one_seat(world: World)
     with ThreadPoolExecutor(16) as pool:
         assert len({seat and seat.id for seat in pool.map(attempt, range(16))}) == 1
     assert world.engine.seats.seats_named(world.actor, "ada") == 1
+
+
+def test_an_explanation_names_every_question(world: World) -> None:
+    """State, period, limit with its source, and room, in the order of subscriptions; nothing is noted."""
+    world.engine.catalog.add(world.actor, slug="team", seats=2)
+    first = world.service(None, plan="team", expiry="2027-12-31")
+    second = world.service(5, starts="2028-01-01")
+    seats = world.engine.seats
+    seats.take(world.actor, world.where, "ada").require()
+    hold = seats.hold(world.actor, world.where, "bob", seconds=60).require().seat
+    assert hold is not None
+    with Unchanged(world):
+        explained = seats.explain(world.actor, world.where)
+    assert explained.decision.reason is Reason.LIMIT_REACHED
+    assert [(step.service, step.question, step.passed) for step in explained.steps] == [
+        (first.number, "state", True),
+        (first.number, "closes", True),
+        (first.number, "limit", True),
+        (first.number, "room", False),
+        (second.number, "state", True),
+        (second.number, "opens", False),
+        (second.number, "limit", True),
+        (second.number, "room", True),
+    ]
+    says = {step.question: step.says for step in explained.steps[:4]}
+    assert says["closes"].endswith("after its last day 2027-12-31 in UTC")
+    assert (says["limit"], says["room"]) == ("2, plan team", "2 taken, 1 of them held")
+    assert (explained.holds, explained.frees_at) == ((hold,), hold.lapses_at)
+    assert f"held by bob until {hold.lapses_at}" in str(explained)
+    world.clock.travel(seconds=60)
+    explained = seats.explain(world.actor, world.where)
+    assert (explained.decision.allowed, explained.holds, explained.frees_at) == (True, (), None)
+
+
+def test_an_explanation_of_nothing(world: World) -> None:
+    """Without a service there is no question to ask."""
+    explained = world.engine.seats.explain(world.actor, world.where)
+    assert (explained.decision.reason, explained.steps) == (Reason.NO_SERVICE, ())

@@ -145,6 +145,13 @@ class MemoryGate(LockingGate):
         items = tuple(seats[:limit])
         return Page(items, str(items[-1].number) if len(seats) > limit else None)
 
+    def holds(self, tenant: str, subscriptions: Sequence[str], *, limit: int) -> tuple[Seat, ...]:
+        """See ``Gate.holds``."""
+        with self._rows.lock:
+            holds = [hold for name in subscriptions for hold in self._rows.holds[name].values()]
+            found = self._visible(tenant, holds)
+        return tuple(sorted(found, key=lambda hold: (hold.lapses_at, hold.number))[:limit])
+
     def lapsed(self, tenant: str, *, limit: int) -> tuple[str, ...]:
         """See ``Gate.lapsed``."""
         now = self._clock()

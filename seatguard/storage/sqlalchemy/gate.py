@@ -250,6 +250,23 @@ class _Verbs(LockingGate):
         items = seats[:limit]
         return Page(items, str(items[-1].number) if len(seats) > limit else None)
 
+    def holds(self, tenant: str, subscriptions: Sequence[str], *, limit: int) -> tuple[Seat, ...]:
+        """See ``Gate.holds``."""
+        if not subscriptions:
+            return ()
+        query = (
+            select(*SEAT_COLUMNS)
+            .where(_seat.c.tenant == tenant, _seat.c.subscription.in_(subscriptions))
+            .where(_seat.c.lapses_at > self._clock())
+            .order_by(_seat.c.lapses_at, _seat.c.number)
+            .limit(limit)
+        )
+
+        def unit(connection: Connection) -> tuple[Seat, ...]:
+            return tuple(_seat_from(row) for row in connection.execute(query))
+
+        return self._run(unit, write=False)
+
     def lapsed(self, tenant: str, *, limit: int) -> tuple[str, ...]:
         """See ``Gate.lapsed``."""
 
