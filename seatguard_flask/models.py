@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, event, false, inspect, or_, select
-from sqlalchemy.orm import ORMExecuteState, RelationshipDirection, RelationshipProperty, Session
+from sqlalchemy.orm import Mapper, ORMExecuteState, RelationshipDirection, RelationshipProperty, Session
 
 from seatguard.errors import InvalidInput, Misconfigured
 from seatguard_flask.register import Apart, Change, Joined, Sitting, apply
@@ -215,8 +215,13 @@ def _stale(user: Any) -> list[str]:
         if one.direction is RelationshipDirection.MANYTOONE
         and one.key in state.dict
         and not changed(one.key)
-        and any(changed(mapper.get_property_by_column(column).key) for column in one.local_columns)
+        and any(changed(name) for name in _names(mapper, one.local_columns))
     ]
+
+
+def _names(mapper: Mapper[Any], columns: Iterable[ColumnElement[Any]]) -> list[str]:
+    """The attributes of columns; a column may be in the table and not in the model."""
+    return [mapper.get_property_by_column(one).key for one in columns if mapper.columns.contains_column(one)]
 
 
 class _Row:
@@ -269,9 +274,10 @@ class _Before:
         mapper = inspect(type(self._user))
         local = {theirs: ours for ours, theirs in relationship.local_remote_pairs or ()}
         primary_key = relationship.mapper.primary_key
-        if not local.keys() >= set(primary_key):
+        names = _names(mapper, [local[column] for column in primary_key if column in local])
+        if len(names) != len(primary_key):
             return getattr(self._user, relationship.key)
-        key = tuple(getattr(self, mapper.get_property_by_column(local[column]).key) for column in primary_key)
+        key = tuple(getattr(self, name) for name in names)
         return None if None in key else self._session.get(relationship.mapper, key)
 
     def _from_database(self) -> dict[str, Any]:

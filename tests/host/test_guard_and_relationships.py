@@ -36,6 +36,14 @@ class Member(Base):
     company: Mapped[Company] = relationship()
 
 
+class Guest(Member):
+    """A subclass with a table of its own."""
+
+    __tablename__ = "guest"
+
+    member_id: Mapped[int] = mapped_column(ForeignKey(Member.id), primary_key=True)
+
+
 @dataclass
 class Host:
     """Two companies with one seat each, and a guarded model."""
@@ -110,14 +118,17 @@ def test_a_project_that_comes_with_its_first_user(host: Host, project: Any) -> N
     assert host.seated("cone") == ["ada"]
 
 
+@pytest.mark.parametrize("kind", [Member, Guest])
 @pytest.mark.parametrize("loaded", [True, False])
 @pytest.mark.parametrize("change", ["key", "object"])
 @pytest.mark.parametrize("project", [by_key, by_relationship])
-def test_a_user_who_moves_takes_the_seat_along(host: Host, project: Any, change: str, loaded: bool) -> None:
+def test_a_user_who_moves_takes_the_seat_along(
+    host: Host, project: Any, change: str, loaded: bool, kind: type[Member]
+) -> None:
     """Whether the key is changed or the related object, whether that was loaded or not."""
     host.guard(project=project)
     with host.session() as session:
-        session.add(Member(name="ada", company_id=1))
+        session.add(kind(name="ada", company_id=1))
         session.commit()
         ada = session.scalars(select(Member)).one()
         if loaded:
