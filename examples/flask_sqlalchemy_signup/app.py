@@ -28,6 +28,8 @@ app.config["SESSION_COOKIE_SAMESITE"] = "Lax"  # other sites cannot post a form 
 # One database for users and seats: then they commit together.
 database = f"sqlite:///{Path('signup.db').absolute()}"
 app.config["SQLALCHEMY_DATABASE_URI"] = app.config["SEATGUARD_STORAGE_URI"] = database
+# SQLite has one writer at a time; in a crowd let the others wait longer than its five seconds.
+app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"connect_args": {"timeout": 30}}
 
 db = SQLAlchemy(app, model_class=Base)
 login = LoginManager(app)
