@@ -9,7 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine, inspect
+from sqlalchemy import CheckConstraint, Column, Integer, MetaData, Table, create_engine, inspect
 
 from seatguard.storage import open_store
 from seatguard.storage.sqlalchemy import migrate
@@ -43,6 +43,38 @@ def test_migrated_schema_is_the_one_the_code_works_with(database_url: str) -> No
     database.close()
 
 
+def test_checks_have_the_names_of_the_tables(database_url: str) -> None:
+    """Alembic compares no checks: those that hold the count are looked for by name."""
+    database = Database(database_url)
+    migrate.upgrade(database)
+    table = metadata.tables["seatguard_subscription"]
+    declared = {
+        check.name for check in table.constraints if isinstance(check, CheckConstraint) and check.name
+    }
+    with database.connection(write=False) as connection:
+        found = {check["name"] for check in inspect(connection).get_check_constraints(table.name)}
+    database.close()
+    assert declared == {"ck_seatguard_subscription_counts", "ck_seatguard_subscription_ceiling"}
+    assert declared <= found
+
+
+def test_statements_run_by_hand_make_the_schema(database: str, database_url: str) -> None:
+    """An operator who runs what ``seatguard db sql`` prints has what ``seatguard db upgrade`` makes."""
+    told = migrate.sql(database_url)
+    made = Database(database_url)
+    with made.engine.connect() as connection:
+        for statement in told.split(";\n"):
+            lines = [line for line in statement.splitlines() if not line.startswith("--")]
+            bare = "\n".join(lines).strip().removesuffix(";")
+            if bare and bare not in ("BEGIN", "COMMIT"):
+                connection.exec_driver_sql(bare)
+        connection.commit()
+    assert migrate.current(made) == SCHEMA_HEAD
+    assert differences(made) == []
+    made.check_schema()
+    made.close()
+
+
 def test_head_is_the_newest_migration() -> None:
     """The version the code asks for is the last one in the folder."""
     folder = Path(migrate.__file__).parent / "migrations"
@@ -51,7 +83,7 @@ def test_head_is_the_newest_migration() -> None:
 
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_new_file_equals_a_migrated_one(database_url: str, tmp_path: Path) -> None:
-    """A SQLite file that made itself has the tables, columns and indexes that migrating gives."""
+    """A SQLite file that made itself has the columns, indexes, keys and checks that migrating gives."""
     open_store(database_url).ledger.close()
     migrated = Database(f"sqlite:///{tmp_path / 'migrated.db'}")
     migrate.upgrade(migrated)
@@ -67,6 +99,9 @@ def test_new_file_equals_a_migrated_one(database_url: str, tmp_path: Path) -> No
                         [(c["name"], str(c["type"]), c["nullable"]) for c in catalog.get_columns(table)],
                         sorted((i["name"], tuple(i["column_names"])) for i in catalog.get_indexes(table)),
                         sorted(tuple(u["column_names"]) for u in catalog.get_unique_constraints(table)),
+                        sorted((str(c["name"]), c["sqltext"]) for c in catalog.get_check_constraints(table)),
+                        sorted((f["name"], f["referred_table"]) for f in catalog.get_foreign_keys(table)),
+                        catalog.get_pk_constraint(table),
                     )
                     for table in catalog.get_table_names()
                     if table != schema_version.name

@@ -123,9 +123,11 @@ def upgrade() -> None:
         sa.Column("held", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("head", digest(), nullable=False),
-        sa.CheckConstraint("ceiling IS NULL OR live <= ceiling", name="ck_seatguard_subscription_ceiling"),
         sa.CheckConstraint(
-            "live >= 0 AND held >= 0 AND held <= live", name="ck_seatguard_subscription_counts"
+            "ceiling IS NULL OR live <= ceiling", name=op.f("ck_seatguard_subscription_ceiling")
+        ),
+        sa.CheckConstraint(
+            "live >= 0 AND held >= 0 AND held <= live", name=op.f("ck_seatguard_subscription_counts")
         ),
         sa.PrimaryKeyConstraint("id", name="pk_seatguard_subscription"),
         sa.UniqueConstraint("number", name="uq_seatguard_subscription_number"),
