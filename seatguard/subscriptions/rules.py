@@ -108,6 +108,11 @@ def resolved(subscription: Subscription, plan_seats: int | None, *, live: int) -
     )
 
 
+def differs(before: Subscription, after: Subscription) -> bool:
+    """Whether a change changes anything that was agreed; the ceiling follows use and was not agreed."""
+    return replace(after, ceiling=before.ceiling) != before
+
+
 def check_period(starts_on: dt.date | None, expires_on: dt.date | None) -> None:
     """Refuse a period that ends before it begins.
 

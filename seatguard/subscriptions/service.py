@@ -175,7 +175,7 @@ class SubscriptionService:
             after = self._resolved(work, replace(before, own_limit=own, unlimited=unlimited))
             seated = self._seated(work, subscription_id)
             decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
-            if decision.allowed and after != before:
+            if decision.allowed and rules.differs(before, after):
                 self._replace(
                     actor,
                     work,
@@ -235,7 +235,7 @@ class SubscriptionService:
             after = self._resolved(work, replace(before, plan_version=version.id))
             seated = self._seated(work, subscription_id)
             decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
-            if decision.allowed and after != before:
+            if decision.allowed and rules.differs(before, after):
                 self._replace(
                     actor,
                     work,

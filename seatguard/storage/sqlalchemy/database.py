@@ -33,6 +33,9 @@ from seatguard.storage.sqlalchemy.tables import SCHEMA_HEAD, metadata, number, s
 PATIENCE = 2.5
 """Seconds one unit may take, waiting and retrying included; a caller answers within three."""
 
+QUEUE = 15.0
+"""Seconds a writer queues for a SQLite file as long as those before it get done."""
+
 RECONNECT = 0.5
 """Seconds in which a lost connection is made anew: a restarted server refuses at once or answers."""
 
@@ -59,6 +62,7 @@ class Database:
         self.url = _complete(url)
         self.engine = _engine(self.url)
         self._writing = threading.Lock()
+        self._written = 0.0
         self._breaker = Breaker(time.monotonic)
         self._unit = threading.local()
         event.listen(self.engine, "do_connect", self._connect)
@@ -286,10 +290,14 @@ class Database:
         if not (write and self.is_sqlite):
             yield
             return
-        if not self._writing.acquire(timeout=PATIENCE):
-            raise StorageUnavailable("the SQLite file is busy: too many writers wait for it")
+        joined = time.monotonic()
+        while not self._writing.acquire(timeout=0.1):
+            now = time.monotonic()
+            if now - max(joined, self._written) > PATIENCE or now - joined > QUEUE:
+                raise StorageUnavailable("the SQLite file is busy: too many writers wait for it")
         try:
             yield
+            self._written = time.monotonic()
         finally:
             self._writing.release()
 
