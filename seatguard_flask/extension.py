@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from seatguard.seats.explanation import Explanation
     from seatguard.seats.model import SeatFacts
     from seatguard.seats.service import SeatService, Where
+    from seatguard_flask.doorlog import DoorLog
     from seatguard_flask.models import ModelGuard, Of
     from seatguard_flask.reconciling import Report
 
@@ -363,6 +364,15 @@ class Seatguard(Guards):
             meaning = Meaning(model=model, project=project, subject=subject, counts=counts)
         found = tables(self, model, meaning, session, created)
         return Reconciliation(self, found, projects=projects, repair=repair, grace=grace).run()
+
+    def record_doors(self) -> DoorLog:
+        """Note every INSERT into a guarded model's table that goes past the guard: in the log, and counted.
+
+        For this process, until the log is closed. It refuses nothing. See also ``flask seatguard doors``.
+        """
+        from seatguard_flask.doorlog import DoorLog
+
+        return DoorLog(self)
 
     @property
     def actor(self) -> Actor:

@@ -26,6 +26,7 @@ COMMANDS = {
     "audit": "seatguard_flask.cli.audit:audit",
     "verify": "seatguard_flask.cli.audit:verify_counters",
     "reconcile": "seatguard_flask.cli.reconcile:reconcile",
+    "doors": "seatguard_flask.cli.doors:doors",
     "db": "seatguard_flask.cli.db:db",
 }
 """The commands and where they are."""
