@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import OperationalError
 
 from seatguard import Seat, StorageUnavailable, Store
 from seatguard.idempotency.model import Begun, Replied, Reply
@@ -293,26 +291,31 @@ def test_a_lost_answer_is_found_under_its_key(faulty: tuple[World, FailingCalls]
     assert again == Replied(200, kept.body)
 
 
-@pytest.mark.xfail(strict=True, reason="SQLAlchemy gives the connection back inside its transaction")
-def test_a_refused_commit_holds_no_lock(new_database: Callable[[str], str]) -> None:
+def test_a_refused_commit_holds_no_lock(
+    new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A full disk refuses a commit and the file stays open: neither this process nor another waits for it."""
     url, clock = new_database("sqlite"), FrozenClock()
     full, other = Database(url), Database(url)
     full.prepare()
     world = World.on(Store(SqlLedger(full), SqlGate(full, clock)), clock)
     world.service(3)
-    refusals = iter([sqlite3.OperationalError("database or disk is full")])
 
-    def refuse(_: Connection) -> None:
-        for error in refusals:
-            raise OperationalError("COMMIT", None, error)
+    def refuse(_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
 
-    event.listen(full.engine, "commit", refuse)
-    with pytest.raises(StorageUnavailable):
-        world.engine.clients.rename(world.actor, world.client.id, name="Refused")
-    elsewhere = SqlLedger(other)
-    with elsewhere.begin(world.actor.tenant) as work:
-        assert work.clients.lock(world.client.id).name == "Client"
+    with monkeypatch.context() as disk:
+        disk.setattr(full.dialect, "do_commit", refuse)
+        for act in (
+            lambda: world.engine.clients.rename(world.actor, world.client.id, name="Refused"),
+            lambda: world.seat("refused"),
+        ):
+            with pytest.raises(StorageUnavailable):
+                act()
+            with SqlLedger(other).begin(world.actor.tenant) as work:
+                assert work.clients.lock(world.client.id).name == "Client"
     assert world.engine.clients.rename(world.actor, world.client.id, name="Accepted").version == 2
+    assert world.engine.seats.list(world.actor, world.where).items == ()
+    world.check()
     other.close()
     full.close()
