@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sqlite3
+import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -291,31 +292,35 @@ def test_a_lost_answer_is_found_under_its_key(faulty: tuple[World, FailingCalls]
     assert again == Replied(200, kept.body)
 
 
-def test_a_refused_commit_holds_no_lock(
-    new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A full disk refuses a commit and the file stays open: neither this process nor another waits for it."""
-    url, clock = new_database("sqlite"), FrozenClock()
-    full, other = Database(url), Database(url)
+@contextlib.contextmanager
+def disk_that_is_full(beyond: int) -> Iterator[None]:
+    """No file of this process grows beyond so many bytes: the system refuses, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_refuses_and_holds_no_lock(tmp_path: Path) -> None:
+    """A commit that cannot be written changes nothing, and neither this process nor another waits for it."""
+    file, clock = tmp_path / "full.db", FrozenClock()
+    full, other = Database(f"sqlite:///{file}"), Database(f"sqlite:///{file}")
     full.prepare()
     world = World.on(Store(SqlLedger(full), SqlGate(full, clock)), clock)
     world.service(3)
-
-    def refuse(_: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    with monkeypatch.context() as disk:
-        disk.setattr(full.dialect, "do_commit", refuse)
-        for act in (
-            lambda: world.engine.clients.rename(world.actor, world.client.id, name="Refused"),
-            lambda: world.seat("refused"),
-        ):
-            with pytest.raises(StorageUnavailable):
-                act()
-            with SqlLedger(other).begin(world.actor.tenant) as work:
-                assert work.clients.lock(world.client.id).name == "Client"
+    written = Path(f"{file}-wal").stat().st_size
+    for act in (
+        lambda: world.engine.clients.rename(world.actor, world.client.id, name="Refused"),
+        lambda: world.seat("refused"),
+    ):
+        with disk_that_is_full(written), pytest.raises(StorageUnavailable):
+            act()
+        with SqlLedger(other).begin(world.actor.tenant) as work:
+            assert work.clients.lock(world.client.id).name == "Client"
+        assert world.engine.seats.list(world.actor, world.where).items == ()
     assert world.engine.clients.rename(world.actor, world.client.id, name="Accepted").version == 2
-    assert world.engine.seats.list(world.actor, world.where).items == ()
     world.check()
     other.close()
     full.close()
