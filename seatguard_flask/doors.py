@@ -138,7 +138,7 @@ class _Search:
     def _reaches(self, view: Any, visited: set[Any], depth: int) -> str | None:
         """The first thing that makes or switches on a user, in the function or in what it names."""
         function = inspect.unwrap(view)
-        if not isinstance(function, FunctionType) or function in visited or depth == 0:
+        if not _is_a(function, FunctionType) or function in visited or depth == 0:
             return None
         if hasattr(view, MARK):
             return None
@@ -154,7 +154,7 @@ class _Search:
         for node in ast.walk(tree):
             if isinstance(node, (ast.Name, ast.Attribute)):
                 called = _resolved(node, names)
-                near = isinstance(called, FunctionType) and (
+                near = _is_a(called, FunctionType) and (
                     called.__module__.partition(".")[0] == home
                     or _is_ours(sys.modules.get(called.__module__))
                 )
@@ -173,7 +173,7 @@ class _Search:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 called = _resolved(node.func, names)
-                if isinstance(called, type) and called in self._open:
+                if _is_a(called, type) and called in self._open:
                     return f"makes a {called.__name__}"
                 if isinstance(node.func, ast.Name) and called is None and node.func.id in makes:
                     return f"makes a {node.func.id}"
@@ -246,9 +246,9 @@ class _Search:
         else:
             return None
         about = _resolved(target, names)
-        if isinstance(about, Table) and about in self._tables:
+        if _is_a(about, Table) and about in self._tables:
             return f"{called} into the table {about.name}, which no guard sees"
-        if isinstance(about, type) and about in self._users and id(node) not in by_session:
+        if _is_a(about, type) and about in self._users and id(node) not in by_session:
             return f"{called} of {about.__name__}, which a guard sees only if a session executes it"
         return None
 
@@ -269,7 +269,7 @@ def _modules(app: Flask) -> Iterator[ModuleType]:
     homes |= {getattr(one.callback, "__module__", "") or "" for one in app.cli.commands.values()}
     roots = {home.partition(".")[0] for home in homes if _is_ours(sys.modules.get(home))}
     for name, module in sorted(sys.modules.items()):
-        if (name in homes or name.partition(".")[0] in roots) and isinstance(module, ModuleType):
+        if (name in homes or name.partition(".")[0] in roots) and _is_a(module, ModuleType):
             yield module
 
 
@@ -299,8 +299,13 @@ def _mapped_classes(app: Flask, modules: list[ModuleType], guarded: set[type[Any
     return named | {mapper.class_ for registry in registries for mapper in registry.mappers}
 
 
+def _is_a(value: object, kind: type[Any]) -> bool:
+    """``isinstance`` without asking the value: a proxy would go and look for what it stands for."""
+    return issubclass(type(value), kind)
+
+
 def _is_mapped(value: object) -> bool:
-    return isinstance(value, type) and isinstance(inspect_mapped(value, raiseerr=False), Mapper)
+    return _is_a(value, type) and isinstance(inspect_mapped(value, raiseerr=False), Mapper)
 
 
 def _looks_like_users(model: type[Any]) -> bool:
@@ -315,7 +320,7 @@ def _looks_like_users(model: type[Any]) -> bool:
 
 def _place(view: Any) -> tuple[str, int] | None:
     function = inspect.unwrap(view) if callable(view) else view
-    if not isinstance(function, FunctionType):
+    if not _is_a(function, FunctionType):
         return None
     return function.__code__.co_filename, function.__code__.co_firstlineno
 
@@ -329,7 +334,7 @@ def _tree(function: FunctionType) -> ast.AST | None:
 
 def _names_of(function: Any) -> dict[str, Any]:
     """What names mean inside a function, as far as that is known without running it."""
-    if not isinstance(function, FunctionType):
+    if not _is_a(function, FunctionType):
         return {}
     names = dict(function.__globals__)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):

@@ -23,6 +23,7 @@ from flask import Flask, request
 from flask.views import MethodView
 from sqlalchemy import insert, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from werkzeug.local import LocalProxy
 from seatguard_flask import Seatguard
 
 app = Flask(__name__)
@@ -30,6 +31,7 @@ app.config["SEATGUARD_STORAGE_URI"] = "memory:"
 seats = Seatguard(app)
 session = None
 engine = None
+absent = LocalProxy(lambda: {}["nothing"])
 
 class Base(DeclarativeBase):
     pass
@@ -47,7 +49,7 @@ class Post(Base):
 @app.get("/")
 def home():
     "Shows no door: INSERT INTO user is only spoken of."
-    return "hello"
+    return absent or "hello"
 
 @app.post("/posts")
 def write_post():
