@@ -309,7 +309,6 @@ def test_repairs_during_traffic(database_url: str) -> None:
             list(pool.map(traffic, range(4)))
             stop.set()
             assert repairing.result() >= 1
-        host.reconcile(repair=True)
         assert host.reconcile().ok
         with Session(host.database) as session:
             rows = session.scalar(select(func.count()).select_from(User).where(User.is_active))
