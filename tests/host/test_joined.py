@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, String, create_engine, func, select
@@ -128,6 +129,22 @@ def test_another_database_is_refused(host: Host, tmp_path_factory: pytest.TempPa
     memory = Seatguard.open("memory:")
     with other.connect() as connection, pytest.raises(Misconfigured, match="no transaction"):
         memory.seats_within(connection)
+
+
+def test_one_file_spelled_in_two_ways_is_one_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative and an absolute path to the same SQLite file share a transaction."""
+    monkeypatch.chdir(tmp_path)
+    arena = Arena.build("sqlite:///one.db", limit=5)
+    seatguard = arena.open()
+    actor, where = seatguard.actor("test", "host", tenant=arena.tenant), seatguard.where(arena.project)
+    host = create_engine(f"sqlite:///{tmp_path / 'one.db'}")
+    with host.begin() as connection:
+        assert seatguard.seats_within(connection).take(actor, where, "ada").allowed
+    assert seatguard.seats.usage(actor, arena.subscription).live == 1
+    host.dispose()
+    seatguard.close()
 
 
 def test_threads_roll_back_and_delete_and_never_disagree(host: Host) -> None:

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, insert, inspect, select
@@ -80,12 +81,7 @@ class Database:
 
     def is_behind(self, connection: Connection) -> bool:
         """Whether that connection, of whatever engine, leads to this very database."""
-        theirs, ours = connection.engine.url, self.url
-        return (
-            theirs.get_backend_name() == ours.get_backend_name()
-            and theirs.database == ours.database
-            and (theirs.host, theirs.port) == (ours.host, ours.port)
-        )
+        return _place_of(connection.engine.url) == _place_of(self.url)
 
     def prepare(self) -> None:
         """Give a new SQLite file its tables and bring an older one up to date.
@@ -311,6 +307,15 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def _place_of(url: URL) -> tuple[object, ...]:
+    """Where a database is, however it is spelled."""
+    backend = url.get_backend_name().replace("mariadb", "mysql")
+    database = url.database
+    if backend == "sqlite" and database is not None:
+        database = str(Path(database).resolve())
+    return backend, url.host, url.port, database
 
 
 def _complete(url: str) -> URL:

@@ -340,7 +340,12 @@ class SqlGate(_Verbs):
         if given is None:
             return None
         seat, live, held = given
-        return Taken(seat, self.usage(claim.tenant, claim.subscription) if held else Usage(live, held))
+        if held:
+            # How many of them have lapsed is read afterwards. The seats for good are those of this very act,
+            # so that of all takers exactly one sees a threshold reached.
+            held_now = self.usage(claim.tenant, claim.subscription).held
+            return Taken(seat, Usage(live - held + held_now, held_now))
+        return Taken(seat, Usage(live, held))
 
     def _glance(self, claim: Claim) -> TakeOutcome | None:
         """The answer, where one look without a lock is enough to be sure of it."""
