@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from seatguard import signals
 from seatguard.actors import Actor
 from seatguard.catalog.model import PlanVersion
 from seatguard.catalog.service import CatalogService
@@ -27,14 +28,19 @@ from seatguard.journal.service import JournalService
 from seatguard.projects.service import ProjectService
 from seatguard.seats.model import Drift
 from seatguard.seats.service import SeatService, Where
+from seatguard.signals import Fact, Tell
 from seatguard.snapshots import Snapshots
 from seatguard.storage import Store, open_store
-from seatguard.subscriptions.service import SubscriptionService
+from seatguard.subscriptions.service import Change, SubscriptionService
 from seatguard.tenants.model import DEFAULT_SLUG
 from seatguard.tenants.service import TenantService
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+
+def _silent(_: Iterable[Fact]) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +106,7 @@ class Seatguard:
         self.clients = ClientService(ledger, drafts, clock, new_id, snapshots.forget)
         self.projects = ProjectService(ledger, drafts, clock, new_id, entropy, snapshots, options.pepper)
         self.catalog = CatalogService(ledger, drafts, clock, new_id)
-        self.subscriptions = SubscriptionService(ledger, drafts, clock, new_id, snapshots.forget)
+        self.subscriptions = SubscriptionService(ledger, drafts, clock, new_id, self._agreed)
         self.entitlements = EntitlementService(ledger, snapshots)
         self.journal = JournalService(ledger, drafts, clock, new_id, options.journal_key)
         self.idempotency = IdempotencyService(ledger, clock, new_id)
@@ -113,7 +119,7 @@ class Seatguard:
             has_expired=self._hold_has_expired,
             fold_case=options.fold_case,
         )
-        self.seats = self._seats_at(gate, snapshots=snapshots, refused=refusals.note)
+        self.seats = self._seats_at(gate, snapshots=snapshots, refused=refusals.note, tell=self.announce)
         self._join = store.join
         self._monotonic = monotonic
         self._snapshots = snapshots
@@ -139,7 +145,11 @@ class Seatguard:
         """Where a seat is wanted: a project's subscriptions of one mode, perhaps of one type."""
         return Where(project=project, mode=mode, type=type)
 
-    def seats_within(self, connection: Connection) -> SeatService:
+    def announce(self, facts: Iterable[Fact]) -> None:
+        """Send signals; for facts that :meth:`seats_within` kept, once their transaction has committed."""
+        signals.send(self, facts)
+
+    def seats_within(self, connection: Connection, *, tell: Tell = _silent) -> SeatService:
         """Seats taken and freed inside a transaction of the host's: they stand or fall with it.
 
         The subscription's row stays locked until that transaction ends, so take late and end soon.
@@ -147,12 +157,16 @@ class Seatguard:
         Args:
             connection: a SQLAlchemy connection to Seatguard's own database, for example
                 ``session.connection()``.
+            tell: is given the facts to be told when the transaction has committed, and only then:
+                ``facts.extend``, and afterwards ``engine.announce(facts)``. Left out, no signal is sent.
 
         Raises:
             Misconfigured: the store is not a SQL database, or the connection leads to another one.
         """
         unseen = Snapshots(max_age=0, monotonic=self._monotonic)
-        return self._seats_at(self._join(connection), snapshots=unseen, refused=self._refusals.count)
+        return self._seats_at(
+            self._join(connection), snapshots=unseen, refused=self._refusals.count, tell=tell
+        )
 
     def publish_plan(
         self, actor: Actor, slug: str, *, seats: int | None, apply_to: str = "all"
@@ -172,12 +186,13 @@ class Seatguard:
             raise InvalidInput.single(
                 "apply_to", "invalid_choice", f"must be 'all' or 'new', not {apply_to!r}"
             )
+        moved: Sequence[Change] = ()
         with self._ledger.begin(actor.tenant) as work:
             published = self.catalog.publish(actor, work, slug, seats=seats)
             if apply_to == "all":
-                self.subscriptions.follow(actor, work, published)
+                moved = self.subscriptions.follow(actor, work, published)
             work.commit()
-        self._snapshots.forget()
+        self._agreed(actor, moved)
         return published
 
     def erase_person(self, actor: Actor, username: object) -> Decision[dict[str, int]]:
@@ -235,6 +250,25 @@ class Seatguard:
             self.flush()
         finally:
             self._ledger.close()
+
+    def _agreed(self, actor: Actor, changes: Sequence[Change]) -> None:
+        self._snapshots.forget()
+        self.announce(
+            Fact(
+                signals.subscription_changed,
+                {
+                    "actor": actor.label,
+                    "tenant": record.tenant,
+                    "project": record.project,
+                    "subscription": record.id,
+                    "service": record.number,
+                    "limit": record.limit,
+                    "change": kind,
+                    "record": record,
+                },
+            )
+            for kind, record in changes
+        )
 
     def _hold_has_expired(self, actor: Actor, seat_id: str) -> bool:
         search = Search(subject=seat_id, kind="hold.expired")

@@ -73,6 +73,21 @@ def may_seat(terms: Terms, usage: Usage, now: dt.datetime, *, age: float = 0.0) 
     return Decision(True, Reason.ALLOWED, facts)
 
 
+def crossed(limit: int | None, taken: int) -> int | None:
+    """The highest of 80, 90 and 100 % that the seat which makes it ``taken`` has just reached.
+
+    Seats for good alone are counted: holds come and go with every attempt.
+
+    >>> [crossed(10, taken) for taken in (7, 8, 9, 10, 11)]
+    [None, 80, 90, 100, None]
+    """
+    if limit is None:
+        return None
+    return next(
+        (percent for percent in (100, 90, 80) if 100 * (taken - 1) < percent * limit <= 100 * taken), None
+    )
+
+
 class Step(Enum):
     """What a gate does with the claim of somebody who has no seat."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts, person_digest
 from seatguard.journal.model import Draft
 from seatguard.records import MAX_PAGE, Page
-from seatguard.seats import holders, rules
+from seatguard.seats import holders, rules, telling
 from seatguard.seats.explanation import Explanation, explain
 from seatguard.seats.holders import Holder
 from seatguard.seats.model import (
@@ -33,7 +34,8 @@ from seatguard.seats.model import (
     Taken,
     Usage,
 )
-from seatguard.seats.ports import Gate, Seal
+from seatguard.seats.ports import Gate, Lapse, Seal
+from seatguard.signals import Tell
 from seatguard.snapshots import Snapshot, Snapshots
 
 Render = Callable[[Decision[SeatFacts]], Reply | None]
@@ -83,6 +85,7 @@ class SeatService:
         snapshots: Snapshots,
         refused: Callable[[Actor, str, str], None],
         has_expired: Callable[[Actor, str], bool],
+        tell: Tell,
         *,
         fold_case: bool,
     ) -> None:
@@ -94,6 +97,7 @@ class SeatService:
         self._snapshots = snapshots
         self._refused = refused
         self._has_expired = has_expired
+        self._tell = tell
         self._fold_case = fold_case
 
     def check(self, actor: Actor, where: Where) -> Decision[SeatFacts]:
@@ -167,11 +171,12 @@ class SeatService:
         terms, seat = self._seat_in(actor, where, seat_id)
         entry = self._entry(actor, "seat.taken", seat, data={"from": "hold"})
         seal = self._sealed(render, lambda outcome: rules.judge_confirm(outcome, terms))
-        outcome = self._gate.confirm(actor.tenant, seat_id, entry, self._lapse(actor), seal)
+        with self._clearing(actor, (terms,)) as lapse:
+            outcome = self._gate.confirm(actor.tenant, seat_id, entry, lapse, seal)
         if isinstance(outcome, NotHeld):
             raise NotFound("hold", seat_id)
         self._saw(outcome, terms.subscription)
-        return rules.judge_confirm(outcome, terms)
+        return self._told(actor, rules.judge_confirm(outcome, terms))
 
     def confirm_for(
         self, actor: Actor, where: Where, seat_id: str, username: object, *, email: object = None
@@ -201,14 +206,15 @@ class SeatService:
                 if decision.allowed:
                     self.release_hold(actor, where, seat_id)
                     return decision
-            outcome = self._gate.confirm(
-                actor.tenant, seat_id, entry, self._lapse(actor), holder=holder, email=address
-            )
+            with self._clearing(actor, (terms,)) as lapse:
+                outcome = self._gate.confirm(
+                    actor.tenant, seat_id, entry, lapse, holder=holder, email=address
+                )
             if isinstance(outcome, NotHeld):
                 raise NotFound("hold", seat_id)
             if not isinstance(outcome, AlreadyHeld) or outcome.seat.id == seat_id:
                 self._saw(outcome, terms.subscription)
-                return rules.judge_confirm(outcome, terms)
+                return self._told(actor, rules.judge_confirm(outcome, terms))
         raise StorageUnavailable("the user's seats change faster than they can be read; ask again")
 
     def renew(
@@ -224,7 +230,8 @@ class SeatService:
         terms, seat = self._seat_in(actor, where, seat_id)
         entry = self._entry(actor, "hold.renewed", seat, data={"lapses_at": lapses_at.isoformat()})
         seal = self._sealed(render, lambda outcome: rules.judge_renewal(outcome, terms))
-        outcome = self._gate.renew(actor.tenant, seat_id, lapses_at, entry, self._lapse(actor), seal)
+        with self._clearing(actor, (terms,)) as lapse:
+            outcome = self._gate.renew(actor.tenant, seat_id, lapses_at, entry, lapse, seal)
         if isinstance(outcome, NotHeld):
             raise NotFound("hold", seat_id)
         return rules.judge_renewal(outcome, terms)
@@ -300,16 +307,17 @@ class SeatService:
             person=person_digest(actor.tenant, receiver.key),
         )
         seal = self._sealed(render, lambda outcome: rules.judge_transfer(outcome, terms, usage))
-        outcome = self._gate.transfer(
-            actor.tenant,
-            seat.id,
-            receiver,
-            new_email,
-            entry,
-            self._lapse(actor),
-            seal,
-            held_by=holder.key,
-        )
+        with self._clearing(actor, (terms,)) as lapse:
+            outcome = self._gate.transfer(
+                actor.tenant,
+                seat.id,
+                receiver,
+                new_email,
+                entry,
+                lapse,
+                seal,
+                held_by=holder.key,
+            )
         return rules.judge_transfer(outcome, terms, usage)
 
     def explain(self, actor: Actor, where: Where) -> Explanation:
@@ -383,7 +391,8 @@ class SeatService:
         swept = 0
         while subscriptions := self._gate.lapsed(actor.tenant, limit=MAX_PAGE):
             for subscription in subscriptions:
-                swept += self._gate.sweep(actor.tenant, subscription, self._lapse(actor))
+                with self._clearing(actor, ()) as lapse:
+                    swept += self._gate.sweep(actor.tenant, subscription, lapse)
         return swept
 
     def verify(self, actor: Actor, subscriptions: Sequence[str], *, repair: bool = False) -> Iterator[Drift]:
@@ -416,6 +425,7 @@ class SeatService:
                 decision = self._claimed(actor, fresh, holder, address, lasts, render)
         if not decision.allowed:
             self._note(actor, decision)
+            self._tell(telling.denied(actor, where.project, holder, decision))
         return decision
 
     def _claimed(
@@ -474,9 +484,10 @@ class SeatService:
             person=person_digest(actor.tenant, holder.key),
         )
         seal = self._sealed(render, lambda outcome: rules.judge_sealed(outcome, terms, now))
-        outcome = self._gate.take(claim, entry, self._lapse(actor), seal)
+        with self._clearing(actor, (terms,)) as lapse:
+            outcome = self._gate.take(claim, entry, lapse, seal)
         self._saw(outcome, terms.subscription)
-        return rules.judge(outcome, terms, self._clock())
+        return self._told(actor, rules.judge(outcome, terms, self._clock()))
 
     def _release(
         self,
@@ -495,7 +506,9 @@ class SeatService:
         if isinstance(outcome, NotHeld):
             return self._not_held(actor, (terms,))
         self._saw(outcome, terms.subscription)
-        return rules.judge_release(outcome, terms)
+        decision = rules.judge_release(outcome, terms)
+        self._tell(telling.released(actor, decision))
+        return decision
 
     def _checked(self, found: tuple[Terms, ...], age: float) -> Decision[SeatFacts]:
         refusal: Decision[SeatFacts] | None = None
@@ -557,8 +570,27 @@ class SeatService:
             person=person_digest(actor.tenant, seat.holder_key),
         )
 
-    def _lapse(self, actor: Actor) -> Callable[[Seat], Draft]:
-        return lambda seat: self._entry(actor, "hold.expired", seat)
+    @contextmanager
+    def _clearing(self, actor: Actor, found: Sequence[Terms]) -> Iterator[Lapse]:
+        """Drafts the entries of lapsed holds that a call clears away, and tells of them after the call.
+
+        Args:
+            found: terms of the subscription, where they are known.
+        """
+        gone: dict[str, Seat] = {}
+
+        def lapse(seat: Seat) -> Draft:
+            # A gate that lost a race begins its act again.
+            gone[seat.id] = seat
+            return self._entry(actor, "hold.expired", seat)
+
+        yield lapse
+        if gone:
+            self._tell(telling.expired(actor, gone.values(), found))
+
+    def _told(self, actor: Actor, decision: Decision[SeatFacts]) -> Decision[SeatFacts]:
+        self._tell(telling.taken(actor, decision))
+        return decision
 
     def _not_held(self, actor: Actor, found: Sequence[Terms]) -> Decision[SeatFacts]:
         if not found:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from seatguard.actors import Actor
 from seatguard.catalog.model import PlanVersion
@@ -30,12 +30,17 @@ _VERBS = {
 }
 
 
+Change: TypeAlias = tuple[str, Subscription]
+"""What happened to a subscription, as the journal calls it, and how it stands afterwards."""
+
+Changed: TypeAlias = Callable[[Actor, Sequence[Change]], None]
+"""Is told of what is committed; of nothing, when a change was refused or made no difference."""
+
+
 class SubscriptionService:
     """Knows what was agreed with a client about a project."""
 
-    def __init__(
-        self, ledger: Ledger, drafts: Drafts, clock: Clock, new_id: NewId, changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, ledger: Ledger, drafts: Drafts, clock: Clock, new_id: NewId, changed: Changed) -> None:
         self._ledger = ledger
         self._drafts = drafts
         self._clock = clock
@@ -136,7 +141,7 @@ class SubscriptionService:
                 )
             )
             work.commit()
-        self._changed()
+        self._changed(actor, [("subscription.added", subscription)])
         return subscription
 
     def change_limit(
@@ -175,16 +180,13 @@ class SubscriptionService:
             after = self._resolved(work, replace(before, own_limit=own, unlimited=unlimited))
             seated = self._seated(work, subscription_id)
             decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
+            changes: list[Change] = []
             if decision.allowed and rules.differs(before, after):
-                self._replace(
-                    actor,
-                    work,
-                    after,
-                    "subscription.limit_changed",
-                    {"before": before.limit, "after": after.limit, "cap": after.cap, "live": seated},
-                )
+                kind = "subscription.limit_changed"
+                numbers = {"before": before.limit, "after": after.limit, "cap": after.cap, "live": seated}
+                changes = [(kind, self._replace(actor, work, after, kind, numbers))]
                 work.commit()
-        self._changed()
+        self._changed(actor, changes)
         return decision
 
     def renew(
@@ -213,7 +215,7 @@ class SubscriptionService:
                 {"before": _text(before.expires_on), "after": _text(day)},
             )
             work.commit()
-        self._changed()
+        self._changed(actor, [("subscription.renewed", renewed)])
         return renewed
 
     def change_plan(
@@ -235,27 +237,25 @@ class SubscriptionService:
             after = self._resolved(work, replace(before, plan_version=version.id))
             seated = self._seated(work, subscription_id)
             decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
+            changes: list[Change] = []
             if decision.allowed and rules.differs(before, after):
-                self._replace(
-                    actor,
-                    work,
-                    after,
-                    "subscription.plan_changed",
-                    {"plan": plan, "before": before.limit, "after": after.limit},
-                )
+                kind = "subscription.plan_changed"
+                data = {"plan": plan, "before": before.limit, "after": after.limit}
+                changes = [(kind, self._replace(actor, work, after, kind, data))]
                 work.commit()
-        self._changed()
+        self._changed(actor, changes)
         return decision
 
-    def follow(self, actor: Actor, work: Work, published: PlanVersion) -> int:
+    def follow(self, actor: Actor, work: Work, published: PlanVersion) -> Sequence[Change]:
         """Move all subscribers of a plan to its new version, within the caller's unit of work.
 
         Holders beyond a lowered limit stay; new ones are refused.
 
         Returns:
-            how many subscriptions moved.
+            the changes, to be told of when the caller has committed.
         """
-        moved = 0
+        moved: list[Change] = []
+        kind = "subscription.plan_version_changed"
         for version in every(work.plan_versions, plan=published.plan):
             if version.id == published.id:
                 continue
@@ -267,14 +267,8 @@ class SubscriptionService:
                     "after": after.limit,
                     "live": self._seated(work, before.id),
                 }
-                self._replace(
-                    actor,
-                    work,
-                    after,
-                    "subscription.plan_version_changed",
-                    {"number": published.number, **numbers},
-                )
-                moved += 1
+                data = {"number": published.number, **numbers}
+                moved.append((kind, self._replace(actor, work, after, kind, data)))
         return moved
 
     def suspend(self, actor: Actor, subscription_id: str) -> Subscription:
@@ -331,7 +325,7 @@ class SubscriptionService:
             after = self._resolved(work, replace(before, state=state))
             after = self._replace(actor, work, after, _VERBS[state], {"before": before.state.value})
             work.commit()
-        self._changed()
+        self._changed(actor, [(_VERBS[state], after)])
         return after
 
     def _plan_for_new(self, work: Work, slug: str) -> PlanVersion:
