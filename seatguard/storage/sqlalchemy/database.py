@@ -34,6 +34,9 @@ from seatguard.storage.sqlalchemy.tables import SCHEMA_HEAD, metadata, number, s
 PATIENCE = 2.5
 """Seconds one unit may take, waiting and retrying included; a caller answers within three."""
 
+BUSY = 20
+"""Milliseconds that SQLite itself waits for a lock; see ``_sqlite_begins``."""
+
 QUEUE = 15.0
 """Seconds a writer queues for a SQLite file as long as those before it get done."""
 
@@ -379,9 +382,32 @@ def _sqlite_connected(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA busy_timeout={BUSY}")
 
 
 def _sqlite_begins(connection: Connection) -> None:
-    """A write takes the file's lock at once: a later upgrade of a read would ignore the busy timeout."""
-    write = connection.get_execution_options().get("seatguard_write", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    """A write takes the file's lock at once: a later upgrade of a read would ignore the busy timeout.
+
+    SQLite's own way of waiting sleeps longer and longer, so that under many writers an unlucky one never
+    gets its turn. Here everybody asks again after a few milliseconds, for as long as others get done.
+    """
+    if not connection.get_execution_options().get("seatguard_write", True):
+        connection.exec_driver_sql("BEGIN")
+        return
+    file: Any = connection.connection.dbapi_connection
+    began = moved = time.monotonic()
+    version = None
+    while True:
+        try:
+            file.execute("BEGIN IMMEDIATE")
+        except file.OperationalError as error:
+            now, seen = time.monotonic(), file.execute("PRAGMA data_version").fetchone()
+            if seen != version:
+                version, moved = seen, now
+            is_busy = error.sqlite_errorname == "SQLITE_BUSY"
+            if not is_busy or now - moved > PATIENCE or now - began > QUEUE:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as SQLAlchemy does
+                return
+            time.sleep(random.uniform(0.001, 0.005))
+        else:
+            return
