@@ -87,7 +87,7 @@ class Gate(Protocol):
         lapse: Lapse,
         seal: Seal | None = None,
     ) -> RenewOutcome:
-        """Give a hold another end. An assigned seat is ``NotHeld``."""
+        """Give a hold another end. An assigned seat is ``NotHeld``; the end it has already writes nothing."""
 
     def release(
         self,

@@ -200,8 +200,9 @@ class LockingGate(ABC):
                 _clear_one(section, seat, lapse)
                 return Lapsed(seat)
             outcome = Renewed(replace(seat, lapses_at=lapses_at), _usage(section, now))
-            section.put(outcome.seat)
-            section.append(entry)
+            if outcome.seat != seat:  # else an earlier call of this very renewal, its answer lost
+                section.put(outcome.seat)
+                section.append(entry)
             _keep(section, outcome, seal)
             return outcome
 

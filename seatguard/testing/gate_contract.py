@@ -339,6 +339,8 @@ class GateContract:
 
         renewed = renew()
         assert renewed == Renewed(replace(hold, lapses_at=later), Usage(1, 1))
+        assert renew() == renewed
+        assert bench.kinds()["hold.renewed"] == 1
         bench.clock.travel(seconds=599)
         assert bench.usage() == Usage(1, 1)
         bench.clock.travel(seconds=1)

@@ -174,8 +174,9 @@ class SeatMachine(RuleBasedStateMachine):
             assert reason in (Reason.HOLD_EXPIRED, Reason.NOT_HELD)
             return
         assert reason is Reason.ALLOWED
-        self.places[found[0]] = Place(seat, self.clock() + dt.timedelta(seconds=seconds))
-        self.written["hold.renewed"] += 1
+        end = self.clock() + dt.timedelta(seconds=seconds)
+        self.written["hold.renewed"] += end != found[1].lapses_at
+        self.places[found[0]] = Place(seat, end)
 
     @rule(name=NAMES)
     def release(self, name: str) -> None:

@@ -190,7 +190,6 @@ OPERATIONS = {
         {"hold.renewed": 1},
         Usage(2, 1),
         prepare=lambda case: case.hold("bob"),
-        repeats=True,
     ),
     "release": Operation(lambda case: case.release_ada(), {"seat.released": 1}, Usage(0, 0)),
     "release a hold": Operation(
