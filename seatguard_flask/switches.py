@@ -9,6 +9,9 @@ from typing import Any
 
 from seatguard_flask.settings import Settings
 
+EVERYBODY = object()
+"""In the place of an instance: all of them."""
+
 _off: ContextVar[tuple[object, ...]] = ContextVar("seatguard_off", default=())
 
 
@@ -42,4 +45,4 @@ def disabled(instance: object) -> Iterator[None]:
 
 def is_disabled(instance: object) -> bool:
     """Whether :func:`disabled` is in force here."""
-    return any(one is instance for one in _off.get())
+    return any(one is instance or one is EVERYBODY for one in _off.get())
