@@ -100,7 +100,6 @@ def test_a_counter_set_too_high_sells_nothing_twice(meddled: Meddled) -> None:
     assert answers == [True] * 6 + [False] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="the guard of the count stops a repair that passes the cap")
 def test_seats_beyond_the_cap_are_kept_by_a_repair(meddled: Meddled) -> None:
     """Rows that were put in by SQL may be more than the cap allows: that is shown, and nobody is evicted."""
     for number in range(8):

@@ -45,7 +45,9 @@ from seatguard.storage.sqlalchemy.statements import (
     LOCK_POOL,
     NEW_SEAT_FIELDS,
     POOL_COLUMNS,
+    RAISE_CEILING,
     READ_POOL,
+    RECOUNT,
     SEAT_COLUMNS,
     SEAT_FIELDS,
     SEAT_OF,
@@ -97,6 +99,7 @@ class _Section:
         self._pool = self._before = _pool_from(subscription, row)
         self._seq, self._link = row.seq, bytes(row.head)
         self._entries: list[Entry] = []
+        self._statement = COUNT
 
     def pool(self) -> Pool:
         return self._pool
@@ -145,6 +148,9 @@ class _Section:
             self._count(-1, -int(seat.state is SeatState.HELD))
 
     def recount(self, live: int, held: int) -> None:
+        # Who sits beyond the cap stays: the database's own check has to make room first.
+        self._connection.execute(RAISE_CEILING, {"subscription_id": self._id, "at_least": live})
+        self._statement = RECOUNT
         self._pool = dataclasses.replace(self._pool, live=live, held=held)
 
     def append(self, draft: Draft) -> None:
@@ -162,7 +168,7 @@ class _Section:
         if not self._entries and self._pool == self._before:
             return
         counted = self._connection.execute(
-            COUNT,
+            self._statement,
             {
                 "subscription": self._id,
                 "new_live": self._pool.live,

@@ -96,16 +96,9 @@ ADD_SEAT = insert(seat)
 ADD_ENTRY = insert(entry)
 """With a parameter for each of ``ENTRY_FIELDS``."""
 
-COUNT = (
+RECOUNT = (
     update(subscription)
-    .where(
-        subscription.c.id == bindparam("subscription"),
-        or_(
-            subscription.c.cap.is_(None),
-            subscription.c.cap >= bindparam("new_live"),
-            subscription.c.live >= bindparam("new_live"),
-        ),
-    )
+    .where(subscription.c.id == bindparam("subscription"))
     .values(
         live=bindparam("new_live"),
         held=bindparam("new_held"),
@@ -113,4 +106,19 @@ COUNT = (
         head=bindparam("new_head"),
     )
 )
-"""Sets the counter and the chain's end, unless that would add a seat beyond the cap."""
+"""Sets the counter and the chain's end."""
+
+COUNT = RECOUNT.where(
+    or_(
+        subscription.c.cap.is_(None),
+        subscription.c.cap >= bindparam("new_live"),
+        subscription.c.live >= bindparam("new_live"),
+    )
+)
+"""The same, unless that would add a seat beyond the cap."""
+
+RAISE_CEILING = (
+    update(subscription)
+    .where(subscription.c.id == bindparam("subscription_id"), subscription.c.ceiling < bindparam("at_least"))
+    .values(ceiling=bindparam("at_least"))
+)
