@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, event, false, inspect, or_, select
 from sqlalchemy.orm import Mapper, ORMExecuteState, RelationshipDirection, RelationshipProperty, Session
 
 from seatguard.errors import InvalidInput, Misconfigured
-from seatguard_flask.register import Apart, Change, Joined, Sitting, apply
+from seatguard_flask.register import Afterwards, Apart, Change, Joined, Register, Sitting, apply
 
 if TYPE_CHECKING:
     from seatguard_flask.extension import Seatguard
@@ -70,7 +70,7 @@ class ModelGuard:
         self._seats = seats
         self._model = model
         self.meaning = Meaning(model=model, project=project, subject=subject, counts=counts)
-        self._apart = Apart(seats)
+        self._afterwards = Afterwards()
         event.listen(Session, "before_flush", self._before_flush)
         event.listen(Session, "after_flush_postexec", self._after_flush)
         event.listen(Session, "do_orm_execute", self._around_bulk)
@@ -81,7 +81,7 @@ class ModelGuard:
         event.remove(Session, "before_flush", self._before_flush)
         event.remove(Session, "after_flush_postexec", self._after_flush)
         event.remove(Session, "do_orm_execute", self._around_bulk)
-        self._apart.remove()
+        self._afterwards.remove()
         self._seats.model_guards.remove(self)
 
     def sitting(self, user: Any) -> Sitting | None:
@@ -180,12 +180,12 @@ class ModelGuard:
         wanted = [change for change in changes if change.before != change.after]
         if not wanted or not self._seats.enabled:
             return
+        register: Register
         try:
-            register = Joined(self._seats, session)
+            register = Joined(self._seats, session, self._afterwards)
         except Misconfigured:
-            self._apart.apply(session, wanted)
-        else:
-            apply(self._seats, register, wanted)
+            register = Apart(self._seats, session, self._afterwards)
+        apply(self._seats, register, wanted)
 
     def _mine(self, users: Iterable[object]) -> Iterator[Any]:
         return (user for user in users if isinstance(user, self._model))

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import SeatguardError
 from seatguard.seats.model import SeatFacts, Usage
+from seatguard.signals import Fact, seat_denied
 from seatguard_flask.holding import UNAVAILABLE, ask
 from seatguard_flask.refusals import Manner, refusal
 
@@ -100,31 +101,6 @@ def _refuse(seats: Seatguard, sitting: Sitting, decision: Decision[SeatFacts]) -
     raise refusal(decision, Manner(settings=state.settings, project=sitting.project))
 
 
-class Joined:
-    """The register inside the session's transaction.
-
-    Raises:
-        Misconfigured: the session's database is not Seatguard's.
-    """
-
-    def __init__(self, seats: Seatguard, session: Session) -> None:
-        self._seats = seats
-        self._service = seats.engine.seats_within(session.connection())
-
-    def take(self, sitting: Sitting) -> Decision[SeatFacts]:
-        """See ``Register.take``."""
-        return self._service.take(self._seats.actor, self._seats.where(sitting.project), sitting.subject)
-
-    def release(self, sitting: Sitting) -> Decision[SeatFacts]:
-        """See ``Register.release``."""
-        return self._service.release(self._seats.actor, self._seats.where(sitting.project), sitting.subject)
-
-    def transfer(self, sitting: Sitting, subject: str) -> Decision[SeatFacts]:
-        """See ``Register.transfer``."""
-        where = self._seats.where(sitting.project)
-        return self._service.transfer(self._seats.actor, where, sitting.subject, to=subject)
-
-
 @dataclass(frozen=True, slots=True)
 class _Pending:
     """Something to do when a transaction has ended, one way or the other."""
@@ -134,11 +110,10 @@ class _Pending:
     undone: Callable[[], object]
 
 
-class Apart:
-    """The register beside the session's transaction, in a database of its own."""
+class Afterwards:
+    """What is left to do until the host's session has committed, or has rolled back what it was about."""
 
-    def __init__(self, seats: Seatguard) -> None:
-        self._seats = seats
+    def __init__(self) -> None:
         event.listen(Session, "after_commit", self._after_commit)
         event.listen(Session, "after_soft_rollback", self._after_rollback)
 
@@ -147,19 +122,12 @@ class Apart:
         event.remove(Session, "after_commit", self._after_commit)
         event.remove(Session, "after_soft_rollback", self._after_rollback)
 
-    def apply(self, session: Session, changes: Iterable[Change]) -> None:
-        """Hold what is needed now, and do the rest when the session has committed.
-
-        Raises:
-            SeatRefused: there is no seat. Not in a dry run.
-            SeatsUnavailable: Seatguard's store did not answer, and the policy for that is ``deny``.
-        """
-        beside = _Beside(self._seats, self._pending(session), session.get_nested_transaction())
-        apply(self._seats, beside, changes)
-
-    def _pending(self, session: Session) -> list[_Pending]:
+    def note(
+        self, session: Session, *, committed: Callable[[], object], undone: Callable[[], object]
+    ) -> None:
+        """Do the one when all of the session's work is final, the other when this part of it is undone."""
         pending: list[_Pending] = session.info.setdefault(self, [])
-        return pending
+        pending.append(_Pending(session.get_nested_transaction(), committed, undone))
 
     def _after_commit(self, session: Session) -> None:
         if session.in_nested_transaction():
@@ -178,21 +146,59 @@ class Apart:
             session.info[self] = keep[::-1]
 
 
+class Joined:
+    """The register inside the session's transaction. Signals wait for its commit.
+
+    Raises:
+        Misconfigured: the session's database is not Seatguard's.
+    """
+
+    def __init__(self, seats: Seatguard, session: Session, afterwards: Afterwards) -> None:
+        engine, facts = seats.engine, list[Fact]()
+        self._seats = seats
+        self._service = engine.seats_within(session.connection(), tell=facts.extend)
+        afterwards.note(
+            session,
+            committed=lambda: engine.announce(facts),
+            # A refusal is what undoes the transaction; it has happened all the same.
+            undone=lambda: engine.announce([fact for fact in facts if fact.signal is seat_denied]),
+        )
+
+    def take(self, sitting: Sitting) -> Decision[SeatFacts]:
+        """See ``Register.take``."""
+        return self._service.take(self._seats.actor, self._seats.where(sitting.project), sitting.subject)
+
+    def release(self, sitting: Sitting) -> Decision[SeatFacts]:
+        """See ``Register.release``."""
+        return self._service.release(self._seats.actor, self._seats.where(sitting.project), sitting.subject)
+
+    def transfer(self, sitting: Sitting, subject: str) -> Decision[SeatFacts]:
+        """See ``Register.transfer``."""
+        where = self._seats.where(sitting.project)
+        return self._service.transfer(self._seats.actor, where, sitting.subject, to=subject)
+
+
 _LATER: Decision[SeatFacts] = Decision(True, Reason.ALLOWED, SeatFacts(None, Usage(0, 0)))
 """Nothing stands in the way now; what is to be done is done after the commit."""
 
 
-class _Beside:
-    """Seats held now, and notes of what to do afterwards."""
+class Apart:
+    """The register beside the session's transaction, in a database of its own: held now, settled afterwards.
 
-    def __init__(
-        self, seats: Seatguard, pending: list[_Pending], transaction: SessionTransaction | None
-    ) -> None:
+    Where the store does not answer, ``SEATGUARD_ON_STORAGE_ERROR`` tells what to do.
+    """
+
+    def __init__(self, seats: Seatguard, session: Session, afterwards: Afterwards) -> None:
         self._seats = seats
-        self._pending = pending
-        self._transaction = transaction
+        self._session = session
+        self._afterwards = afterwards
 
     def take(self, sitting: Sitting) -> Decision[SeatFacts]:
+        """See ``Register.take``.
+
+        Raises:
+            SeatsUnavailable: the store did not answer, and the policy for that is ``deny``.
+        """
         service, actor = self._seats.engine.seats, self._seats.actor
         where = self._seats.where(sitting.project)
         state = self._seats._state()
@@ -214,19 +220,21 @@ class _Beside:
         return decision
 
     def release(self, sitting: Sitting) -> Decision[SeatFacts]:
+        """See ``Register.release``."""
         service, actor = self._seats.engine.seats, self._seats.actor
         where = self._seats.where(sitting.project)
         self._note(lambda: service.release(actor, where, sitting.subject), lambda: None)
         return _LATER
 
     def transfer(self, sitting: Sitting, subject: str) -> Decision[SeatFacts]:
+        """See ``Register.transfer``."""
         service, actor = self._seats.engine.seats, self._seats.actor
         where = self._seats.where(sitting.project)
         self._note(lambda: service.transfer(actor, where, sitting.subject, to=subject), lambda: None)
         return _LATER
 
     def _note(self, committed: Callable[[], object], undone: Callable[[], object]) -> None:
-        self._pending.append(_Pending(self._transaction, committed, undone))
+        self._afterwards.note(self._session, committed=committed, undone=undone)
 
 
 def _with_parents(transaction: SessionTransaction | None) -> list[Any]:

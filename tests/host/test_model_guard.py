@@ -17,7 +17,7 @@ from sqlalchemy import String, create_engine, delete, func, insert, select, upda
 from sqlalchemy.exc import OperationalError, PendingRollbackError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from seatguard import Denied, InvalidInput, StorageUnavailable
+from seatguard import Denied, InvalidInput, StorageUnavailable, signals
 from seatguard_flask import Seatguard
 from tests.storage.stores import migrate
 
@@ -322,6 +322,43 @@ def test_switched_off_the_guard_lets_everybody_pass(host: Host) -> None:
         assert (len(host.seated()), host.rows()) == (LIMIT, LIMIT + 4)
         host.app.config["SEATGUARD_DRY_RUN"] = False
         host.check()
+
+
+def test_signals_wait_for_the_commit(host: Host) -> None:
+    """What is rolled back is never told; what is committed is told once; a refusal is told in any case."""
+    told: list[tuple[str, str]] = []
+
+    def hear(name: str) -> Callable[..., None]:
+        def receiver(_sender: object, *, seat: Any = None, holder: str = "", **_facts: object) -> None:
+            told.append((name, holder or seat.holder))
+
+        return receiver
+
+    receivers = {name: hear(name) for name in ("seat_taken", "seat_released", "seat_denied")}
+    for name, receiver in receivers.items():
+        getattr(signals, name).connect(receiver, sender=host.seats.engine)
+    with host.app.app_context():
+        with host.session() as session:
+            session.add(host.user(name="ada"))
+            session.flush()
+            nested = session.begin_nested()
+            session.add(host.user(name="bob"))
+            session.flush()
+            nested.rollback()
+            assert told == []
+            session.commit()
+        assert told == [("seat_taken", "ada")]
+        with host.session() as session:
+            session.add(host.user(name="cleo"))
+            session.flush()
+            session.rollback()
+        host.remove("ada")
+        assert told[1:] == [("seat_released", "ada")]
+        with pytest.raises(Denied):
+            host.attempt(
+                lambda session: session.add_all(host.user(name=f"user{n}") for n in range(LIMIT + 1))
+            )
+        assert told[2:] == [("seat_denied", f"user{LIMIT}")]
 
 
 def test_refusal_in_a_view_is_answered_without_a_handler(host: Host) -> None:
