@@ -102,7 +102,7 @@ class Database:
             if current is None:
                 metadata.create_all(connection)
                 connection.execute(insert(number).values(name="service", value=0))
-                schema_version.create(connection)
+                schema_version.create(connection, checkfirst=True)
                 connection.execute(insert(schema_version).values(version_num=SCHEMA_HEAD))
             connection.commit()
         if current not in (None, SCHEMA_HEAD):
