@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = tuple[Any, ...]
 
-GRACE = 60
-"""Seconds in which a seat or a user may still be in the making."""
-
 _ATTEMPTS = 8
 
 

@@ -28,7 +28,7 @@ from seatguard.seats.model import (
 )
 from seatguard.subscriptions.model import SubscriptionState
 
-MIN_HOLD, MAX_HOLD = dt.timedelta(seconds=1), dt.timedelta(days=366)
+MAX_HOLD = dt.timedelta(days=366)
 NEAR_LIMIT_SEATS = 10
 NEAR_LIMIT_SHARE = 20
 

@@ -102,9 +102,17 @@ def transfer(
 @seats.command()
 @operation
 def sweep(session: Session) -> None:
-    """Clear lapsed holds away. Not needed for correctness: takers do it where they need room."""
-    swept = session.engine.seats.sweep(session.actor)
-    click.echo(as_json({"swept": swept}) if session.json else f"{swept} lapsed holds cleared away")
+    """Clear away lapsed holds, and kept replies older than a day.
+
+    Not needed for correctness: takers clear holds where they need room, and old replies answer nobody.
+    """
+    swept, purged = session.engine.seats.sweep(session.actor), 0
+    while went := session.engine.idempotency.purge(session.actor):
+        purged += went
+    if session.json:
+        click.echo(as_json({"swept": swept, "purged": purged}))
+    else:
+        click.echo(f"{swept} lapsed holds and {purged} old replies cleared away")
 
 
 def _where(session: Session, project: str, type_: str | None, mode: str) -> Where:

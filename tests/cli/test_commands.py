@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 import pytest
 from click.testing import Result
 
+from seatguard import Seatguard
 from seatguard_flask.cli import command_group
 
 Run = Callable[..., Result]
@@ -157,7 +159,18 @@ def test_seats_are_taken_moved_and_freed(answer: Answer, run: Run, shop: int) ->
     assert [seat["username"] for seat in answer("seats list Shop")] == ["ada", "cy"]
     assert answer("seats release Shop ada")["current"] == 1
     assert answer("seats release Shop ada")["reason"] == "not_held"
-    assert answer("seats sweep") == {"swept": 0}
+    assert answer("seats sweep") == {"swept": 0, "purged": 0}
+
+
+def test_sweeping_lets_old_replies_go(answer: Answer, storage: str) -> None:
+    """What was kept under an idempotency key goes after its day; what is younger stays."""
+    now = dt.datetime.now(dt.UTC)
+    for age, key in ((dt.timedelta(days=2), "old"), (dt.timedelta(hours=1), "young")):
+        engine = Seatguard.open(storage, clock=lambda at=now - age: at)
+        engine.idempotency.begin(engine.actor("test", "sweep"), route="take", key=key, body=b"")
+        engine.close()
+    assert answer("seats sweep") == {"swept": 0, "purged": 1}
+    assert answer("seats sweep") == {"swept": 0, "purged": 0}
 
 
 def test_a_limit_below_use_is_refused_with_both_numbers(answer: Answer, run: Run, shop: int) -> None:
