@@ -91,13 +91,13 @@ def test_entries_are_searched_and_exported(run: Run, answer: Answer, shop: int, 
 
 def test_a_person_is_erased_after_the_seat_is_free(run: Run, answer: Answer, shop: int) -> None:
     """Names go, the chain stays whole."""
-    answer("seats take Shop ada")
-    refused = run("audit erase ada")
+    answer("seats take Shop grace.hopper")
+    refused = run("audit erase grace.hopper")
     assert refused.exit_code == 1
     assert "still_seated" in refused.stderr
-    answer("seats release Shop ada")
-    assert answer("audit erase ada") == {"erased": True, "reason": "allowed", "seats": 0, "entries": 2}
-    assert "ada" not in run("audit search --json").stdout
+    answer("seats release Shop grace.hopper")
+    assert answer("audit erase grace.hopper") == {"erased": True, "reason": "allowed", "seats": 0, "entries": 2}
+    assert "grace.hopper" not in run("audit search --json").stdout
     assert run("audit verify").exit_code == 0
 
 
