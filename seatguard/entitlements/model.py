@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from seatguard.allowances import Allowance, Concurrency, Quota, Rate, Takeover
+from seatguard.periods import Period
 from seatguard.subscriptions.model import SubscriptionState
+
+__all__ = ["Allowance", "Concurrency", "Period", "Quota", "Rate", "Takeover", "Terms"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,12 @@ def test_a_person_is_erased_after_the_seat_is_free(run: Run, answer: Answer, sho
     assert refused.exit_code == 1
     assert "still_seated" in refused.stderr
     answer("seats release Shop grace.hopper")
-    assert answer("audit erase grace.hopper") == {"erased": True, "reason": "allowed", "seats": 0, "entries": 2}
+    assert answer("audit erase grace.hopper") == {
+        "erased": True,
+        "reason": "allowed",
+        "seats": 0,
+        "entries": 2,
+    }
     assert "grace.hopper" not in run("audit search --json").stdout
     assert run("audit verify").exit_code == 0
 
