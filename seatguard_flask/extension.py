@@ -16,6 +16,7 @@ from seatguard_flask import csrf, resolving
 from seatguard_flask.cli import command_group
 from seatguard_flask.declarations import Declarations
 from seatguard_flask.guards import Guards, View, When
+from seatguard_flask.late import answer_late_refusals
 from seatguard_flask.resolving import ProjectOf, SubjectOf
 from seatguard_flask.settings import PREFIX, Settings
 from seatguard_flask.state import State
@@ -114,6 +115,7 @@ class Seatguard(Guards):
             self._mount(app, state)
         if not states:
             app.cli.add_command(command_group())
+            answer_late_refusals(app)
             # No routes: only templates, which the app's own of the same names replace.
             app.register_blueprint(Blueprint("seatguard_templates", __name__, template_folder="templates"))
         states[self.name] = state

@@ -15,6 +15,8 @@ from sqlalchemy import ColumnElement, and_, event, false, inspect, or_, select
 from sqlalchemy.orm import Mapper, ORMExecuteState, RelationshipDirection, RelationshipProperty, Session
 
 from seatguard.errors import InvalidInput, Misconfigured
+from seatguard_flask.late import note
+from seatguard_flask.refusals import GuardError
 from seatguard_flask.register import Afterwards, Apart, Change, Joined, Register, Sitting, apply
 
 if TYPE_CHECKING:
@@ -185,7 +187,11 @@ class ModelGuard:
             register = Joined(self._seats, session, self._afterwards)
         except Misconfigured:
             register = Apart(self._seats, session, self._afterwards)
-        apply(self._seats, register, wanted)
+        try:
+            apply(self._seats, register, wanted)
+        except GuardError as refused:
+            note(refused, session.rollback)
+            raise
 
     def _mine(self, users: Iterable[object]) -> Iterator[Any]:
         return (user for user in users if isinstance(user, self._model))

@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from flask import Flask, render_template_string, request
+from flask import Flask
 from flask_security import (
     RoleMixin,
     Security,
@@ -16,7 +16,6 @@ from flask_security import (
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from seatguard import Denied
 from seatguard_flask import Seatguard
 
 
@@ -30,6 +29,8 @@ app.config["SECURITY_PASSWORD_SALT"] = os.environ.get("SECURITY_PASSWORD_SALT", 
 app.config["SECURITY_PASSWORD_HASH"] = "pbkdf2_sha512"  # argon2, the default, needs argon2-cffi
 app.config["SECURITY_REGISTERABLE"] = True
 app.config["SECURITY_SEND_REGISTER_EMAIL"] = False
+app.config["SECURITY_CHANGEABLE"] = True  # members change their passwords
+app.config["SECURITY_SEND_PASSWORD_CHANGE_EMAIL"] = False
 app.config["SECURITY_EMAIL_VALIDATOR_ARGS"] = {"check_deliverability": False}
 # One database for users and seats: then they commit together.
 database = f"sqlite:///{Path('security.db').absolute()}"
@@ -63,34 +64,10 @@ class User(UserMixin, db.Model):
 seats.project("acme", limit=3)
 seats.guard(User, project="acme", subject="id", counts="active")
 
-
-class Datastore(SQLAlchemyUserDatastore):
-    def create_user(self, **values):
-        """Send the user to the database at once.
-
-        Flask-Security commits when the answer is ready, too late for a handler of errors; and it must not
-        send a mail of welcome to somebody who is refused.
-        """
-        user = super().create_user(**values)
-        self.db.session.flush()
-        return user
-
-
-security = Security(app, Datastore(db, User, Role))
+security = Security(app, SQLAlchemyUserDatastore(db, User, Role))
 
 with app.app_context():
     db.create_all()
-
-
-@app.errorhandler(Denied)
-def no_seat(_denied: Denied):
-    db.session.rollback()
-    message = "All seats are taken. Please ask the administrator for one."
-    if request.is_json:
-        return {"response": {"errors": [message]}}, 402
-    return render_template_string(
-        "<!doctype html><title>No seat</title><h1>No free seat</h1><p>{{ message }}", message=message
-    ), 402
 
 
 @app.get("/")
