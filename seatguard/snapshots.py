@@ -8,8 +8,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from cachetools import LRUCache
-
 V = TypeVar("V")
 
 
@@ -25,13 +23,15 @@ class Snapshots:
     """A bounded cache with single flight, invalidated by this process's own writes.
 
     Other processes' writes are seen after ``max_age`` seconds at the latest. A load that was
-    under way when :meth:`forget` was called is not kept: its key carries the generation it
-    began in, so it can never be read again.
+    under way when :meth:`forget` was called is not kept.
+
+    :meth:`peek` takes no lock: one look into a dict is one step of the interpreter, and validate makes
+    three of them for each request.
 
     Args:
         max_age: seconds a value may be handed out for; ``0`` reads every time.
         monotonic: a clock that never steps back, in seconds.
-        size: how many values to keep.
+        size: how many values to keep; a project in use has three.
 
     >>> ticks = iter([0.0, 0.5, 0.5])
     >>> snapshots = Snapshots(max_age=1.0, monotonic=lambda: next(ticks))
@@ -39,11 +39,12 @@ class Snapshots:
     42
     """
 
-    def __init__(self, *, max_age: float, monotonic: Callable[[], float], size: int = 10_000) -> None:
+    def __init__(self, *, max_age: float, monotonic: Callable[[], float], size: int = 30_000) -> None:
         self.max_age = max_age
         self._monotonic = monotonic
-        self._generation = 0
-        self._kept: LRUCache[Hashable, tuple[float, Any]] = LRUCache(maxsize=size)
+        self._size = size
+        # In the order in which they were read: who goes first when there are too many is the oldest, too.
+        self._kept: dict[Hashable, tuple[float, Any]] = {}
         self._loading: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
 
@@ -58,12 +59,12 @@ class Snapshots:
         now = self._monotonic()
         oldest = self.max_age if max_age is None else min(max_age, self.max_age)
         with self._lock:
-            key = (self._generation, name)
-            kept = self._kept.get(key)
+            generation, loading = self._kept, self._loading
+            kept = generation.get(name)
             if kept is not None and now - kept[0] < oldest:
-                return Snapshot(cast(V, kept[1]), now - kept[0])
+                return Snapshot(cast(V, kept[1]), max(0.0, now - kept[0]))
             mine: Future[Any] = Future()
-            leader = self._loading.setdefault(key, mine)
+            leader = loading.setdefault(name, mine)
         if leader is not mine:
             return Snapshot(cast(V, leader.result()), 0.0)
         try:
@@ -73,30 +74,35 @@ class Snapshots:
             raise
         else:
             with self._lock:
-                self._kept[key] = (now, value)
+                if generation is self._kept:
+                    self._keep(name, now, value)
             mine.set_result(value)
             return Snapshot(value, 0.0)
         finally:
             with self._lock:
-                self._loading.pop(key, None)
+                loading.pop(name, None)
 
     def peek(self, name: Hashable) -> Snapshot[Any] | None:
         """The value under ``name`` if there is one that is young enough."""
-        now = self._monotonic()
-        with self._lock:
-            kept = self._kept.get((self._generation, name))
-        if kept is None or now - kept[0] >= self.max_age:
+        kept = self._kept.get(name)
+        if kept is None:
             return None
-        return Snapshot(kept[1], now - kept[0])
+        age = self._monotonic() - kept[0]
+        return Snapshot(kept[1], age) if age < self.max_age else None
 
     def put(self, name: Hashable, value: object) -> None:
         """Keep what this process has just seen the store hold."""
         now = self._monotonic()
         with self._lock:
-            self._kept[(self._generation, name)] = (now, value)
+            self._keep(name, now, value)
 
     def forget(self) -> None:
         """Let go of everything: an agreement has changed."""
         with self._lock:
-            self._generation += 1
-            self._kept.clear()
+            self._kept, self._loading = {}, {}
+
+    def _keep(self, name: Hashable, now: float, value: object) -> None:
+        self._kept.pop(name, None)
+        if len(self._kept) >= self._size:
+            del self._kept[next(iter(self._kept))]
+        self._kept[name] = (now, value)

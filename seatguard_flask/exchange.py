@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
+from typing import TYPE_CHECKING
 
 from flask import Request, g, request
 
 from seatguard.engine import Seatguard as Engine
 from seatguard_flask.settings import Settings
 from seatguard_flask.state import State
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -27,7 +31,7 @@ class Exchange:
     def __init__(self, state: State, request: Request) -> None:
         self.state = state
         self.request = request
-        self.request_id = _request_id(request)
+        self.request_id = request_id(request.environ)
         self.headers: list[tuple[str, str]] = []
 
     @property
@@ -67,8 +71,9 @@ def resume(state: State) -> Exchange:
     return exchange
 
 
-def _request_id(request: Request) -> str:
-    given = request.environ.get("HTTP_X_REQUEST_ID")
+def request_id(environ: WSGIEnvironment) -> str:
+    """The id the caller gave, if it is fit to be shown, or one of our own."""
+    given = environ.get("HTTP_X_REQUEST_ID")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return str(given)
     return secrets.token_hex(16)

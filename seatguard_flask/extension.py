@@ -412,6 +412,11 @@ class Seatguard(Guards):
         for blueprint in made:
             app.register_blueprint(blueprint)
         csrf.exempt(app, made)
+        if state.settings.validate_first:
+            from seatguard_flask.first import ValidateFirst
+
+            path = f"{state.settings.url_prefix}/validate-subscription"
+            app.wsgi_app = ValidateFirst(app.wsgi_app, state, path)  # type: ignore[method-assign]
 
     def _storage_uri(self, app: Flask, settings: Settings, prefix: str) -> str:
         """Where to keep things; only an app under development may leave it unsaid."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from seatguard_flask.exchange import Exchange
+from seatguard_flask.replies import Written
 
 PROTECTION = (
     ("Cache-Control", "no-store"),
@@ -18,5 +19,9 @@ PROTECTION = (
 
 def finish(response: Response, exchange: Exchange) -> Response:
     """The answer with its protection, the request's id, and what the view had to say beside its body."""
-    response.headers.extend((*PROTECTION, ("X-Request-Id", exchange.request_id), *exchange.headers))
+    ours = (*PROTECTION, ("X-Request-Id", exchange.request_id), *exchange.headers)
+    if isinstance(response.headers, Written):
+        response.headers.write(*ours)
+    else:
+        response.headers.extend(ours)
     return response

@@ -49,19 +49,21 @@ _MESSAGES = {
 }
 
 
-def body(exchange: Exchange, schema: type[BodyT], *, form: bool = False) -> BodyT:
+def body(exchange: Exchange, schema: type[BodyT], *, form: bool = False, raw: bytes | None = None) -> BodyT:
     """The request's body, with key and domain taken from headers where the body has none.
 
     Members that the schema does not know are refused, or ignored and named in a header, as the schema says.
 
     Args:
         form: whether an HTML form may stand in for JSON, where the settings allow it.
+        raw: its bytes, where they have been read already.
 
     Raises:
         BodyError: it cannot be read, or header and body name two different keys or domains.
         InvalidInput: fields are missing or of the wrong kind; all of them are named.
     """
-    raw, content_type = _raw(exchange.request), exchange.header("CONTENT_TYPE")
+    raw = raw_body(exchange.request) if raw is None else raw
+    content_type = exchange.header("CONTENT_TYPE")
     if form and exchange.settings.form_bodies and (content_type or "").partition(";")[0].strip() == _FORM:
         members = _form(raw)
     else:
@@ -105,8 +107,12 @@ def key_in_headers(exchange: Exchange) -> SecretStr | None:
     return SecretStr(found["api_key"]) if found else None
 
 
-def _raw(request: Request) -> bytes:
-    """The body, unless it is too large; then it is not read."""
+def raw_body(request: Request) -> bytes:
+    """The bytes of the body; to be asked for once.
+
+    Raises:
+        BodyError: there are too many; then they are not read.
+    """
     text = request.environ.get("CONTENT_LENGTH", "")
     declared = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else request.content_length
     if declared is not None and declared > MAX_BYTES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,18 @@ def encode(body: dict[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+class Written(Headers):
+    """Headers whose pairs are our own words: they are not checked once more, one by one, to be kept."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__()
+        self._list.extend(pairs)
+
+    def write(self, *pairs: tuple[str, str]) -> None:
+        """Add more of them. What comes from elsewhere is added by ``extend``, which checks it."""
+        self._list.extend(pairs)
+
+
 class Answer(Response):
     """A response whose headers are complete when it is made.
 
@@ -33,6 +45,7 @@ class Answer(Response):
     """
 
     finished = False
+    headers: Written
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002
         """The headers as they stand."""
@@ -40,14 +53,23 @@ class Answer(Response):
 
 
 def answer(
-    status: int, body: bytes, headers: Iterable[tuple[str, str]] = (), media_type: str = JSON
+    status: int, body: bytes, headers: Sequence[tuple[str, str]] = (), media_type: str = JSON
 ) -> Answer:
     """A response with exactly these bytes."""
-    return Answer(
-        [body],
-        status,
-        [("Content-Type", media_type), ("Content-Length", str(len(body))), *headers],
-    )
+    written = Written(content(body, media_type))
+    if headers:
+        written.extend(headers)
+    return Answer([body], status, written)
+
+
+def content(body: bytes, media_type: str = JSON) -> tuple[tuple[str, str], ...]:
+    """The headers that tell of a body."""
+    return ("Content-Type", media_type), ("Content-Length", str(len(body)))
+
+
+def age(facts: SeatFacts) -> tuple[str, str]:
+    """The header that tells how many seconds old an advice is."""
+    return "Seatguard-Age", f"{facts.age:.3f}"
 
 
 def success(message: str, data: dict[str, Any]) -> bytes:

@@ -135,6 +135,9 @@ class Settings:
     validate_max_age: float = _setting(
         1.0, _seconds, "seconds that the advice of validate may be old; 0 reads always"
     )
+    validate_first: bool = _setting(
+        False, _a_bool, "whether validate's usual yes is answered before Flask, without hooks and sessions"
+    )
     fold_case: bool = _setting(True, _a_bool, "whether John and john are one user")
     key_pepper: bytes | None = _setting(
         None, _a_secret, "secret under which API keys are hashed; 16-digit keys need it", secret=True

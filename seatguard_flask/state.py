@@ -8,6 +8,7 @@ import weakref
 
 from seatguard.engine import Seatguard as Engine
 from seatguard.errors import SeatguardError
+from seatguard_flask.advice import Advice
 from seatguard_flask.attempts import FailedAttempts
 from seatguard_flask.settings import Settings
 from seatguard_flask.switches import Switches
@@ -43,6 +44,7 @@ class State:
         scheme = storage_uri.partition(":")[0].partition("+")[0]
         self.storage_kind = scheme if engine is None else "engine"
         self.attempts = FailedAttempts(settings.auth_failures_per_minute)
+        self.advice = Advice(self.attempts)
         self.project_ids: dict[str, str] = {}
         self._opening = _Opening(storage_uri, settings, engine)
         # Runs when the app is gone or the process ends, whichever comes first.

@@ -29,6 +29,10 @@ class EntitlementService:
             max_age=max_age,
         )
 
+    def recall(self, tenant: str, project: str, *, mode: str) -> Snapshot[tuple[Terms, ...]] | None:
+        """The same, if a fresh snapshot is there; nothing is read."""
+        return self._snapshots.peek(("terms", tenant, project, mode))
+
     def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
         """The same, read from the ledger now."""
         with self._ledger.read(tenant) as work:

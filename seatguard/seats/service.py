@@ -59,6 +59,9 @@ class TermsSource(Protocol):
     ) -> Snapshot[tuple[Terms, ...]]:
         """From a snapshot."""
 
+    def recall(self, tenant: str, project: str, *, mode: str) -> Snapshot[tuple[Terms, ...]] | None:
+        """From a snapshot that is there."""
+
     def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
         """Read now."""
 
@@ -114,6 +117,21 @@ class SeatService:
         if not decision.allowed:
             self._note(actor, decision)
         return decision
+
+    def recall(self, tenant: str, where: Where) -> Decision[SeatFacts] | None:
+        """A "yes" of :meth:`check` from fresh snapshots; ``None`` where it would read or refuse."""
+        snapshot = self._source.recall(tenant, where.project, mode=where.mode)
+        if snapshot is None:
+            return None
+        for terms in _matching(snapshot.value, where):
+            usage = self._snapshots.peek(("usage", terms.subscription))
+            if usage is None or rules.is_near_limit(terms, usage.value):
+                return None
+            age = max(snapshot.age, usage.age)
+            decision = rules.may_seat(terms, usage.value, self._clock(), age=age)
+            if decision.allowed:
+                return decision
+        return None
 
     def take(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seatguard.seats.model import SeatFacts
 from seatguard_flask import reading, replies
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.identity import identify
@@ -13,13 +14,25 @@ from seatguard_flask.schemas.validation import CreationAllowed, ValidateSubscrip
 
 def validate(exchange: Exchange) -> Answer:
     """Whether there is room; near the limit and for a "no" the numbers are of this instant."""
-    asked = reading.body(exchange, ValidateSubscription, form=True)
+    environ, advice = exchange.request.environ, exchange.state.advice
+    raw = reading.raw_body(exchange.request)
+    recalled = advice.recall(exchange.state, environ, raw)
+    if recalled is not None:
+        return _allowed(exchange, recalled)
+    asked = reading.body(exchange, ValidateSubscription, form=True, raw=raw)
     caller = identify(exchange, asked.api_key, asked.domain)
     decision = exchange.engine.seats.check(caller.actor, caller.where(asked.service_type))
-    exchange.headers.append(("Seatguard-Age", f"{decision.facts.age:.3f}"))
     if decision.allowed:
-        return replies.answer(200, replies.allowed(decision.facts))
+        if not exchange.headers and not caller.access.allow_dev_domains:
+            advice.remember(environ, raw, asked.api_key.get_secret_value(), caller.domain, asked.service_type)
+        return _allowed(exchange, decision.facts)
+    exchange.headers.append(replies.age(decision.facts))
     return validation_shape(of_decision(decision, exchange), exchange.request_id)
+
+
+def _allowed(exchange: Exchange, facts: SeatFacts) -> Answer:
+    exchange.headers.append(replies.age(facts))
+    return replies.answer(200, replies.allowed(facts))
 
 
 ROUTES = (

@@ -401,6 +401,16 @@ NOTHING: dict[str, tuple[Call, object]] = {
     ),
     "seats.find": (lambda mine, theirs: mine.engine.seats.find(mine.actor, theirs.where, "ada"), None),
     "seats.list": (lambda mine, theirs: mine.engine.seats.list(mine.actor, theirs.where).items, ()),
+    "seats.recall": (
+        lambda mine, theirs: mine.engine.seats.recall(mine.actor.tenant, theirs.where),
+        None,
+    ),
+    "entitlements.recall": (
+        lambda mine, theirs: mine.engine.entitlements.recall(
+            mine.actor.tenant, theirs.where.project, mode="live"
+        ),
+        None,
+    ),
     "seats.seats_named": (lambda mine, theirs: mine.engine.seats.seats_named(mine.actor, "ada"), 0),
     "seats.sweep": (lambda mine, theirs: mine.engine.seats.sweep(mine.actor), 0),
     "journal.search": (
@@ -421,6 +431,7 @@ ELSEWHERE = {
     "catalog.add": "names no foreign id; slugs are a tenant's own: test_a_slug_is_taken_for_ever",
     "projects.identify": "finds out the tenant: that is its task",
     "projects.identify_key": "finds out the tenant: that is its task",
+    "projects.recall": "finds out the tenant: that is its task",
     "seats.holder_key": "asks no store",
     "journal.export": "below: writes an entry of one's own",
     "journal.checkpoint": "below: writes a checkpoint of one's own",

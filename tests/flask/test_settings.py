@@ -25,6 +25,7 @@ def test_the_defaults() -> None:
         "url_prefix": "/api/v1",
         "api_enabled": True,
         "validate_max_age": 1.0,
+        "validate_first": False,
         "fold_case": True,
         "key_pepper": None,
         "journal_key": None,
