@@ -11,8 +11,8 @@ class Actor:
 
     Attributes:
         tenant: id of the tenant whose data the call may see and change.
-        kind: ``"system"``, ``"key"``, ``"cli"``, ``"admin"`` or ``"host"``.
-        name: which one: a key prefix, a user name, a command.
+        kind: ``"system"``, ``"key"``, ``"jwt"``, ``"cli"``, ``"admin"`` or ``"host"``.
+        name: which one: a key prefix, a token's subject, a user name, a command.
         request_id: the request that caused the call, if there is one.
 
     >>> Actor(tenant="t", kind="cli", name="apply").label

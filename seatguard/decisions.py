@@ -29,6 +29,7 @@ class Reason(StrEnum):
     LIMIT_BELOW_USAGE = "limit_below_usage"
     PLAN_INACTIVE = "plan_inactive"
     STILL_SEATED = "still_seated"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
     TRANSITION_NOT_ALLOWED = "transition_not_allowed"
 
     @property

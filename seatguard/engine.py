@@ -25,6 +25,7 @@ from seatguard.journal.ports import Search
 from seatguard.journal.refusals import RefusalTally
 from seatguard.journal.rules import may_erase
 from seatguard.journal.service import JournalService
+from seatguard.management.service import ManagementService
 from seatguard.projects.service import ProjectService
 from seatguard.seats.model import Drift
 from seatguard.seats.service import SeatService, Where
@@ -105,6 +106,7 @@ class Seatguard:
         self.tenants = TenantService(ledger, drafts, clock, new_id)
         self.clients = ClientService(ledger, drafts, clock, new_id, snapshots.forget)
         self.projects = ProjectService(ledger, drafts, clock, new_id, entropy, snapshots, options.pepper)
+        self.management = ManagementService(ledger, drafts, clock, new_id, entropy, options.pepper)
         self.catalog = CatalogService(ledger, drafts, clock, new_id)
         self.subscriptions = SubscriptionService(ledger, drafts, clock, new_id, self._agreed)
         self.entitlements = EntitlementService(ledger, snapshots)

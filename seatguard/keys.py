@@ -1,8 +1,8 @@
 """API keys: how they look, how they are made, and what of them may be stored or shown.
 
-A key is ``sg_live_`` or ``sg_test_``, 32 random base62 characters and 6 of checksum, so a typing
-error is refused without asking the store. The older format of 16 digits has too few bits to be
-stored as a bare hash and needs a pepper.
+A key is ``sg_live_``, ``sg_test_`` or, for managing, ``sg_mgmt_``, then 32 random base62 characters and
+6 of checksum, so a typing error is refused without asking the store. The older format of 16 digits has
+too few bits to be stored as a bare hash and needs a pepper.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ HMAC_SHA256: Final = 2
 DIGITS16_PREFIX: Final = "digits16"
 """Shown instead of the beginning of a 16-digit key: each digit shown would leave a tenth of the guesses."""
 
+MANAGEMENT: Final = "mgmt"
+"""Mode of keys that manage: they belong to a tenant and to no project."""
+
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM = 32
 _CHECKSUM = 6
-_MODES = {"sg_live_": "live", "sg_test_": "test"}
+_MODES = {"sg_live_": "live", "sg_test_": "test", "sg_mgmt_": MANAGEMENT}
 _PREFIX = len("sg_live_")
 _LENGTH = _PREFIX + _RANDOM + _CHECKSUM
 LONGEST = 256
@@ -38,7 +41,7 @@ class ApiKey:
     """A key in hand. It shows only its beginning; the secret comes out by :meth:`reveal` alone.
 
     Attributes:
-        mode: ``"live"`` or ``"test"``.
+        mode: ``"live"``, ``"test"`` or :data:`MANAGEMENT`.
         format: ``"sg"`` or ``"digits16"``.
 
     >>> key = generate("live", entropy=bytes)
@@ -106,13 +109,13 @@ def generate(mode: str, entropy: Entropy = secrets.token_bytes) -> ApiKey:
     """A new key with 190 random bits.
 
     Raises:
-        ValueError: the mode is neither ``"live"`` nor ``"test"``.
+        ValueError: there is no such mode.
 
     >>> generate("test").reveal()[:8]
     'sg_test_'
     """
     if mode not in _MODES.values():
-        raise ValueError(f"a key's mode is 'live' or 'test', not {mode!r}")
+        raise ValueError(f"a key's mode is 'live' or 'test' (or 'mgmt', to manage), not {mode!r}")
     body = f"sg_{mode}_" + _draw(_BASE62, _RANDOM, entropy)
     return ApiKey(body + _checksum(body), mode=mode)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seatguard.decisions import Decision, Reason
+from seatguard.management.model import ScopeFacts
 from seatguard.seats.model import SeatFacts
 from seatguard.subscriptions.rules import LimitFacts
 
@@ -25,6 +26,7 @@ _SENTENCES = {
     Reason.LIMIT_BELOW_USAGE: "more seats are taken than the new limit allows",
     Reason.PLAN_INACTIVE: "the plan takes no new subscriptions",
     Reason.STILL_SEATED: "the user still sits somewhere: release the user first",
+    Reason.INSUFFICIENT_SCOPE: "the key's scopes do not cover this",
     Reason.TRANSITION_NOT_ALLOWED: "that state cannot follow the present one",
 }
 
@@ -46,6 +48,8 @@ def _facts(facts: object) -> str:
         case SeatFacts(terms=terms, usage=usage) if terms is not None:
             day = f", last day {terms.expires_on}" if terms.expires_on else ""
             return f"{usage.live} of {amount(terms.cap)} taken{day}"
+        case ScopeFacts(missing=missing):
+            return f"needed: {', '.join(missing)}"
         case Mapping():
             return ", ".join(f"{name}: {value}" for name, value in facts.items())
         case _:

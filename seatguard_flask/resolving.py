@@ -158,8 +158,8 @@ def _by_key(state: State) -> Place | None:
         presented = request.authorization.token
     key = keys.parse(presented)
     # A key of another kind is the host's own business. One of 16 digits can be guessed: only the API, which
-    # counts failures, takes it.
-    if presented is None or key is None or key.format == "digits16":
+    # counts failures, takes it. One that manages belongs to no project.
+    if presented is None or key is None or key.format == "digits16" or key.mode == keys.MANAGEMENT:
         return None
     try:
         access = state.engine.projects.identify_key(presented)

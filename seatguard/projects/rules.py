@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import Protocol
 
 from seatguard.errors import Conflict, InvalidInput
 from seatguard.projects import domains
@@ -14,8 +15,20 @@ MAX_OVERLAP = dt.timedelta(days=7)
 DEFAULT_OVERLAP = dt.timedelta(hours=24)
 
 
-def is_live(key: ProjectKey, now: dt.datetime) -> bool:
-    """Whether the key identifies its project now."""
+class Ending(Protocol):
+    """A key of any kind, as far as its end goes."""
+
+    @property
+    def expires_at(self) -> dt.datetime | None:
+        """From when on it identifies nobody; ``None`` is never."""
+
+    @property
+    def revoked_at(self) -> dt.datetime | None:
+        """When it was stopped, if it was."""
+
+
+def is_live(key: Ending, now: dt.datetime) -> bool:
+    """Whether the key identifies anybody now."""
     return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
 
 

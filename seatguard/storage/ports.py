@@ -11,6 +11,7 @@ from seatguard.clients.model import Client
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Checkpoint
 from seatguard.journal.ports import Journal
+from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.records import Repository
 from seatguard.subscriptions.model import Subscription
@@ -39,6 +40,10 @@ class Work(Protocol):
     @property
     def project_keys(self) -> Repository[ProjectKey]:
         """Project keys; the digest is unique."""
+
+    @property
+    def management_keys(self) -> Repository[ManagementKey]:
+        """Management keys; the digest is unique."""
 
     @property
     def plans(self) -> Repository[Plan]:

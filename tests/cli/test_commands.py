@@ -262,3 +262,40 @@ def test_bad_input_is_told_by_field_and_changes_nothing(run: Run, answer: Answer
     assert run("service renew 7 tomorrow").exit_code == 2
     assert run("service limit 7 -- -1").exit_code == 2
     assert run(["seats", "take", "Shop", "ada "]).exit_code == 2
+
+
+def test_a_management_key_is_made_rotated_and_revoked(run: Run, answer: Callable[..., Any]) -> None:
+    """It is shown once, names its scopes, and is found by its beginning or its id."""
+    made = answer("key create --management --scope admin:clients:read --scope admin:seats:* --name ci")
+    assert made["api_key"].startswith(made["prefix"])
+    assert made["prefix"].startswith("sg_mgmt_")
+    assert made["scopes"] == ["admin:clients:read", "admin:seats:*"]
+    new = answer(["key", "rotate", made["prefix"], "--overlap", "1h"])
+    assert new["api_key"] != made["api_key"]
+    assert answer(["key", "revoke", made["id"]])["state"] == "revoked"
+    listed = answer("key list --management")
+    assert [(one["id"], one["state"], one["name"]) for one in listed] == [
+        (made["id"], "revoked", "ci"),
+        (new["id"], "live", "ci"),
+    ]
+    assert made["api_key"] not in str(listed)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("key create", "name a project, or give --management"),
+        ("key create Shop --management --scope admin:clients:read", "name a project, or give --management"),
+        ("key create Shop --scope admin:clients:read", "go with --management"),
+        ("key create --management", "must name at least one scope"),
+        ("key create --management --scope admin:client:read", "did you mean"),
+        ("key list", "name a project, or give --management"),
+        ("key revoke sg_mgmt_none", "no key 'sg_mgmt_none'"),
+        ("key revoke 018bcfe5-6800-7000-8000-000000000000", "no key '018bcfe5"),
+    ],
+)
+def test_a_wrong_command_about_keys_says_what_is_wrong(run: Run, line: str, told: str) -> None:
+    """And makes nothing."""
+    result = run(line)
+    assert result.exit_code == 2
+    assert told in result.stderr

@@ -314,6 +314,10 @@ NOT_FOUND: dict[str, Call] = {
     "subscriptions.numbered": lambda mine, theirs: mine.engine.subscriptions.numbered(
         mine.actor, service(theirs).number
     ),
+    "management.get": lambda mine, theirs: mine.engine.management.get(mine.actor, manager(theirs).id),
+    "management.find": lambda mine, theirs: mine.engine.management.find(mine.actor, manager(theirs).prefix),
+    "management.rotate": lambda mine, theirs: mine.engine.management.rotate(mine.actor, manager(theirs).id),
+    "management.revoke": lambda mine, theirs: mine.engine.management.revoke(mine.actor, manager(theirs).id),
     "seats.confirm": lambda mine, theirs: mine.engine.seats.confirm(mine.actor, theirs.where, hold(theirs)),
     "seats.confirm_for": lambda mine, theirs: mine.engine.seats.confirm_for(
         mine.actor, theirs.where, hold(theirs), "eve"
@@ -351,6 +355,7 @@ NOTHING: dict[str, tuple[Call, object]] = {
         (),
     ),
     "projects.keys": (lambda mine, theirs: mine.engine.projects.keys(mine.actor, theirs.project.id), ()),
+    "management.list": (lambda mine, theirs: mine.engine.management.list(mine.actor).items, ()),
     "catalog.list": (
         lambda mine, theirs: [plan.slug for plan in mine.engine.catalog.list(mine.actor).items],
         ["mine"],
@@ -428,6 +433,8 @@ ELSEWHERE = {
     "tenants.ensure": "makes or finds tenants by slug: the operator's own",
     "tenants.named": "finds tenants by slug: the operator's own",
     "clients.add": "names no foreign id",
+    "management.add": "names no foreign id",
+    "management.identify": "finds out the tenant: that is its task",
     "catalog.add": "names no foreign id; slugs are a tenant's own: test_a_slug_is_taken_for_ever",
     "projects.identify": "finds out the tenant: that is its task",
     "projects.identify_key": "finds out the tenant: that is its task",
@@ -446,6 +453,7 @@ SERVICES = (
     "tenants",
     "clients",
     "projects",
+    "management",
     "catalog",
     "subscriptions",
     "entitlements",
@@ -463,6 +471,10 @@ def key(world: World) -> Any:
     return world.engine.projects.keys(world.actor, world.project.id)[0]
 
 
+def manager(world: World) -> Any:
+    return world.engine.management.list(world.actor).items[0]
+
+
 def hold(world: World) -> str:
     page = world.engine.seats.list(world.actor, world.where)
     return next(seat.id for seat in page.items if seat.lapses_at is not None)
@@ -475,6 +487,7 @@ def two(world: World) -> tuple[World, World]:
     theirs.engine.catalog.add(theirs.actor, slug="theirs", seats=5)
     theirs.service(None, plan="theirs")
     theirs.engine.projects.add_key(theirs.actor, theirs.project.id)
+    theirs.engine.management.add(theirs.actor, name="theirs", scopes=["admin:*"])
     theirs.engine.clients.add(theirs.actor, name="Known", external_id="theirs")
     theirs.seat("ada")
     theirs.engine.seats.hold(theirs.actor, theirs.where, "bob", seconds=60)

@@ -17,6 +17,7 @@ from seatguard.ids import floor
 from seatguard.journal.model import Checkpoint, Draft, Entry, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import GENESIS
+from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
@@ -213,6 +214,7 @@ class MemoryWork:
         self.projects: _Records[Project] = _Records(rows, "projects", tenant)
         self.domains: _Records[Domain] = _Records(rows, "domains", tenant)
         self.project_keys: _Records[ProjectKey] = _Records(rows, "project_keys", tenant)
+        self.management_keys: _Records[ManagementKey] = _Records(rows, "management_keys", tenant)
         self.plans: _Records[Plan] = _Records(rows, "plans", tenant)
         self.plan_versions: _Records[PlanVersion] = _Records(rows, "plan_versions", tenant)
         self.subscriptions: _Records[Subscription] = _Records(rows, "subscriptions", tenant)

@@ -24,6 +24,7 @@ UNIQUE: dict[str, tuple[tuple[str, ...], ...]] = {
     "projects": (("client", "name"),),
     "domains": (("project", "name"),),
     "project_keys": (("digest",),),
+    "management_keys": (("digest",),),
     "plans": (("tenant", "slug"),),
     "plan_versions": (("plan", "number"),),
     "subscriptions": (("number",),),

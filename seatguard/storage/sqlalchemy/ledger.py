@@ -19,6 +19,7 @@ from seatguard.ids import floor, is_uuid
 from seatguard.journal.model import Checkpoint, Draft, Entry, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import next_link, placed
+from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
@@ -309,6 +310,11 @@ class SqlWork:
     def project_keys(self) -> _Records[ProjectKey]:
         """See ``Work.project_keys``."""
         return _Records(self._connection, tables.project_key, ProjectKey, self._tenant)
+
+    @property
+    def management_keys(self) -> _Records[ManagementKey]:
+        """See ``Work.management_keys``."""
+        return _Records(self._connection, tables.management_key, ManagementKey, self._tenant)
 
     @property
     def plans(self) -> _Records[Plan]:

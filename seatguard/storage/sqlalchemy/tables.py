@@ -28,10 +28,10 @@ from seatguard.clients.model import ClientState
 from seatguard.idempotency.model import ReplyState
 from seatguard.journal.rules import GENESIS
 from seatguard.seats.model import SeatState
-from seatguard.storage.sqlalchemy.types import Instant, Json, OneOf, digest, ident, name
+from seatguard.storage.sqlalchemy.types import Instant, Json, OneOf, Words, digest, ident, name
 from seatguard.subscriptions.model import SubscriptionState
 
-SCHEMA_HEAD = "0001"
+SCHEMA_HEAD = "0002"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -140,6 +140,27 @@ project_key = Table(
     _version(),
     Index(None, "project", "id"),
     Index(None, "tenant", "prefix"),
+)
+
+management_key = Table(
+    "seatguard_management_key",
+    metadata,
+    _id(),
+    _ref("tenant", "tenant"),
+    _ref("line"),
+    Column("name", name(200), nullable=False),
+    Column("scopes", Words, nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("last4", String(4), nullable=False),
+    Column("digest_version", Integer, nullable=False),
+    Column("digest", digest(), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=True),
+    Column("revoked_at", Instant, nullable=True),
+    Column("last_used_at", Instant, nullable=True),
+    _version(),
+    Index(None, "line", "id"),
+    Index(None, "tenant", "id"),
 )
 
 plan = Table(

@@ -107,6 +107,21 @@ class Json(TypeDecorator[Any]):
         return read if isinstance(read, dict) else {"unreadable": value}
 
 
+class Words(TypeDecorator[tuple[str, ...]]):
+    """Words without white space in them, kept as one text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else " ".join(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
+        """From the database."""
+        return None if value is None else tuple(value.split())
+
+
 class OneOf(TypeDecorator[StrEnum]):
     """A member of an enumeration, kept as its text."""
 
