@@ -24,6 +24,7 @@ class Terms:
         expires_on: last day, included, in ``timezone``.
         opens_at: first instant at which seats are given; ``None`` is from the beginning.
         closes_at: first instant at which they are no longer given, grace included.
+        version: of the subscription's record; of two terms the one with the higher version counts.
     """
 
     tenant: str
@@ -42,3 +43,4 @@ class Terms:
     open: bool
     opens_at: dt.datetime | None
     closes_at: dt.datetime | None
+    version: int = 1

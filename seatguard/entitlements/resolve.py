@@ -32,6 +32,7 @@ def terms(subscription: Subscription, plan_slug: str | None) -> Terms:
         open=subscription.open,
         opens_at=subscription.opens_at,
         closes_at=subscription.closes_at,
+        version=subscription.version,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from seatguard.entitlements.model import Terms
 from seatguard.seats.holders import Holder
+from seatguard.subscriptions.model import Subscription
 
 
 class SeatState(StrEnum):
@@ -50,12 +51,14 @@ class Pool:
     """What the gate compares, as it stands in the store.
 
     Attributes:
+        version: of the subscription's record.
         cap: most seats live; ``None`` is unlimited.
         live: seats assigned or held, lapsed holds included until they are cleared away.
         held: those of them that are holds.
     """
 
     subscription: str
+    version: int
     cap: int | None
     open: bool
     opens_at: dt.datetime | None
@@ -90,12 +93,45 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What was agreed about giving seats in one subscription.
+
+    A gate that shares the ledger's rows compares those; a gate with a store of its own compares this.
+
+    Attributes:
+        version: of the subscription's record. Of two admissions the one with the higher version counts.
+        cap: most seats live; ``None`` is unlimited.
+        open: whether the state lets seats be given.
+        opens_at: first instant at which seats are given; ``None`` is from the beginning.
+        closes_at: first instant at which they are no longer given; ``None`` is never.
+    """
+
+    version: int
+    cap: int | None
+    open: bool
+    opens_at: dt.datetime | None
+    closes_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, agreed: Terms | Pool | Subscription) -> Admission:
+        """The part of terms, of a pool or of a subscription that admits."""
+        return cls(
+            version=agreed.version,
+            cap=agreed.cap,
+            open=agreed.open,
+            opens_at=agreed.opens_at,
+            closes_at=agreed.closes_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The wish for a seat.
 
     Attributes:
         seat: id the seat will have.
         lapses_at: end of the hold; ``None`` for a seat for good.
+        admission: what the claimant knows to be agreed; it may be older than what is agreed now.
     """
 
     tenant: str
@@ -104,6 +140,7 @@ class Claim:
     holder: Holder
     email: str | None
     lapses_at: dt.datetime | None
+    admission: Admission
 
 
 @dataclass(frozen=True, slots=True)

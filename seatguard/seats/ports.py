@@ -38,7 +38,8 @@ class Gate(Protocol):
     * is one atomic act: seat, count, entry and reply are all written, or nothing is;
     * writes nothing when its answer is a "no" (clearing lapsed holds away is not part of the answer);
     * reads the clock after it has locked what it compares;
-    * may be called again with the same arguments after any failure: the answer tells what stands.
+    * may be called again with the same arguments after any failure: the answer tells what stands;
+    * is about the subscription that its entry's stream names. A seat of another one is ``NotHeld``.
 
     Raises (every verb):
         StorageUnavailable: the store did not answer in time; the act may or may not have happened.
@@ -53,6 +54,9 @@ class Gate(Protocol):
         * ``Closed`` when the subscription is not open, has not opened yet, or has closed.
         * ``Full`` when as many seats are live as the cap allows; lapsed holds do not count.
         * Else ``Taken``. Live seats never exceed the cap, however many calls run together.
+
+        Compared is what is agreed now. The claim's admission is for gates that do not share the ledger's
+        rows: it is believed where it is newer than what they know, and else left aside.
         """
 
     def confirm(
@@ -129,8 +133,8 @@ class Gate(Protocol):
     def usage(self, tenant: str, subscription: str) -> Usage:
         """Seats taken now, lapsed holds left out."""
 
-    def seat(self, tenant: str, seat_id: str) -> Seat | None:
-        """The seat of that id, lapsed holds included until they are cleared away."""
+    def seat(self, tenant: str, subscriptions: Sequence[str], seat_id: str) -> Seat | None:
+        """The seat of that id in these subscriptions, lapsed holds included until they are cleared away."""
 
     def seats_of(self, tenant: str, subscriptions: Sequence[str], holder_key: str) -> tuple[Seat, ...]:
         """The holder's seats in these subscriptions, lapsed holds left out."""

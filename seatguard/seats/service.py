@@ -22,6 +22,7 @@ from seatguard.seats import holders, rules, telling
 from seatguard.seats.explanation import Explanation, explain
 from seatguard.seats.holders import Holder
 from seatguard.seats.model import (
+    Admission,
     AlreadyHeld,
     Claim,
     Drift,
@@ -275,8 +276,8 @@ class SeatService:
             ``HOLD_CONFIRMED`` when it has become a seat for good: that one stays.
         """
         found = self._source.fresh_terms(actor.tenant, where.project, mode=where.mode)
-        seat = self._gate.seat(actor.tenant, seat_id)
-        if seat is None or seat.subscription not in {terms.subscription for terms in found}:
+        seat = self._gate.seat(actor.tenant, [terms.subscription for terms in found], seat_id)
+        if seat is None:
             return self._not_held(actor, found)
         return self._release(actor, _of(found, seat.subscription), seat, render, only_hold=True)
 
@@ -490,6 +491,7 @@ class SeatService:
             holder=holder,
             email=email,
             lapses_at=lapses_at,
+            admission=Admission.of(terms),
         )
         entry = self._drafts.draft(
             actor,
@@ -566,15 +568,12 @@ class SeatService:
             Denied: it was a hold of the tenant and has been cleared away after its end.
         """
         found = self._source.fresh_terms(actor.tenant, where.project, mode=where.mode)
-        seat = self._gate.seat(actor.tenant, seat_id)
+        seat = self._gate.seat(actor.tenant, [terms.subscription for terms in found], seat_id)
         if seat is None:
             if self._has_expired(actor, seat_id):
                 raise Denied(Decision(False, Reason.HOLD_EXPIRED, SeatFacts(None, _NO_USAGE)))
             raise NotFound("hold", seat_id)
-        for terms in found:
-            if terms.subscription == seat.subscription:
-                return terms, seat
-        raise NotFound("hold", seat_id)
+        return _of(found, seat.subscription), seat
 
     def _entry(self, actor: Actor, kind: str, seat: Seat, *, data: dict[str, str] | None = None) -> Draft:
         return self._drafts.draft(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar, assert_never
 
 from seatguard.clock import Clock
+from seatguard.errors import NotFound
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Draft
 from seatguard.records import Page
@@ -105,7 +106,7 @@ class LockingGate(ABC):
         """
 
     @abstractmethod
-    def seat(self, tenant: str, seat_id: str) -> Seat | None:
+    def seat(self, tenant: str, subscriptions: Sequence[str], seat_id: str) -> Seat | None:
         """See ``Gate.seat``."""
 
     def take(self, claim: Claim, entry: Draft, lapse: Lapse, seal: Seal | None = None) -> TakeOutcome:
@@ -179,7 +180,7 @@ class LockingGate(ABC):
             _keep(section, outcome, seal)
             return outcome
 
-        return self._on_seat(tenant, seat_id, act)
+        return self._on_seat(tenant, entry, act)
 
     def renew(
         self,
@@ -206,7 +207,7 @@ class LockingGate(ABC):
             _keep(section, outcome, seal)
             return outcome
 
-        return self._on_seat(tenant, seat_id, act)
+        return self._on_seat(tenant, entry, act)
 
     def release(
         self,
@@ -232,7 +233,7 @@ class LockingGate(ABC):
             _keep(section, outcome, seal)
             return outcome
 
-        return self._on_seat(tenant, seat_id, act)
+        return self._on_seat(tenant, entry, act)
 
     def transfer(
         self,
@@ -269,7 +270,7 @@ class LockingGate(ABC):
             _keep(section, outcome, seal)
             return outcome
 
-        return self._on_seat(tenant, seat_id, act)
+        return self._on_seat(tenant, entry, act)
 
     def sweep(self, tenant: str, subscription: str, lapse: Lapse) -> int:
         """See ``Gate.sweep``."""
@@ -293,9 +294,11 @@ class LockingGate(ABC):
         section.append(entry)
         return Taken(seat, _usage(section, now))
 
-    def _on_seat(self, tenant: str, seat_id: str, act: Callable[[Section], T]) -> T | NotHeld:
-        seat = self.seat(tenant, seat_id)
-        return NotHeld() if seat is None else self._within(tenant, seat.subscription, act)
+    def _on_seat(self, tenant: str, entry: Draft, act: Callable[[Section], T]) -> T | NotHeld:
+        try:
+            return self._within(tenant, entry.stream, act)
+        except NotFound:
+            return NotHeld()
 
     @abstractmethod
     def usage(self, tenant: str, subscription: str) -> Usage:

@@ -19,6 +19,7 @@ from seatguard.journal.model import Draft
 from seatguard.journal.ports import Search
 from seatguard.seats import holders
 from seatguard.seats.model import (
+    Admission,
     AlreadyHeld,
     Claim,
     Closed,
@@ -61,6 +62,7 @@ class Bench:
             holder=holders.normalize(username, fold_case=True),
             email=None,
             lapses_at=None if seconds is None else self.clock() + dt.timedelta(seconds=seconds),
+            admission=Admission.of(self.engine.subscriptions.get(self.actor, self.subscription.id)),
         )
 
     def entry(self, kind: str, subject: str) -> Draft:
@@ -498,6 +500,20 @@ class GateContract:
         assert isinstance(bench.take("late"), Taken)
         bench.check()
 
+    def test_claim_on_older_terms_meets_the_newer_ones(self, bench: Bench) -> None:
+        """Who has not heard of a lowered limit or of a suspension gets no seat by what was agreed before."""
+        bench.seated("ada")
+        late, later = bench.claim("bob"), bench.claim("cleo")
+        subscriptions = bench.engine.subscriptions
+        subscriptions.change_limit(bench.actor, bench.subscription.id, limit=1)
+        assert bench.gate.take(late, bench.entry("seat.taken", late.seat), bench.lapse) == Full(Usage(1, 0))
+        subscriptions.change_limit(bench.actor, bench.subscription.id, limit=5)
+        subscriptions.suspend(bench.actor, bench.subscription.id)
+        assert bench.gate.take(later, bench.entry("seat.taken", later.seat), bench.lapse) == Closed(
+            Usage(1, 0)
+        )
+        bench.check()
+
     def test_no_limit_and_no_seats(self, bench: Bench) -> None:
         """``None`` is unlimited, ``0`` is none."""
         change = bench.engine.subscriptions.change_limit
@@ -539,7 +555,9 @@ class GateContract:
         assert bench.gate.seats_named(bench.actor.tenant, "ada") == 1
         assert bench.gate.seats_of(other, mine, "ada") == ()
         assert bench.gate.seats_named(other, "ada") == 0
-        assert bench.gate.seat(other, seat.id) is None
+        assert bench.gate.seat(bench.actor.tenant, mine, seat.id) == seat
+        assert bench.gate.seat(other, mine, seat.id) is None
+        assert bench.gate.seat(bench.actor.tenant, [], seat.id) is None
         assert bench.gate.list(other, mine, limit=10, after=0).items == ()
         with pytest.raises(NotFound):
             bench.gate.usage(other, bench.subscription.id)
@@ -551,7 +569,7 @@ class GateContract:
     def test_unknown_ids_are_not_found(self, bench: Bench) -> None:
         """Ids that are none of ours, or no ids at all, are answered without an error of the store."""
         for nonsense in (bench.new_id(), "../x", "27259631130333357867708448768", ""):
-            assert bench.gate.seat(bench.actor.tenant, nonsense) is None
+            assert bench.gate.seat(bench.actor.tenant, [bench.subscription.id], nonsense) is None
             with pytest.raises(NotFound):
                 bench.gate.usage(bench.actor.tenant, nonsense)
 

@@ -55,7 +55,7 @@ TERMS = Terms(
     opens_at=None,
     closes_at=None,
 )
-POOL = Pool(subscription="s", cap=10, open=True, opens_at=None, closes_at=None, live=9, held=0)
+POOL = Pool(subscription="s", version=1, cap=10, open=True, opens_at=None, closes_at=None, live=9, held=0)
 SEAT = Seat(
     id="x",
     tenant="t",

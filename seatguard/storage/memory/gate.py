@@ -32,6 +32,7 @@ class _Section:
         terms, counter = self._subscription, self._rows.counters[self._subscription.id]
         return Pool(
             subscription=terms.id,
+            version=terms.version,
             cap=terms.cap,
             open=terms.open,
             opens_at=terms.opens_at,
@@ -114,11 +115,12 @@ class MemoryGate(LockingGate):
             lapsed = sum(hold.has_lapsed(now) for hold in self._rows.holds[subscription].values())
             return Usage(counter.live - lapsed, counter.held - lapsed)
 
-    def seat(self, tenant: str, seat_id: str) -> Seat | None:
+    def seat(self, tenant: str, subscriptions: Sequence[str], seat_id: str) -> Seat | None:
         """See ``Gate.seat``."""
         with self._rows.lock:
             seat = self._rows.seats.get(seat_id)
-            return seat if seat is not None and seat.tenant == tenant else None
+            mine = seat is not None and seat.tenant == tenant and seat.subscription in subscriptions
+            return seat if mine else None
 
     def seats_of(self, tenant: str, subscriptions: Sequence[str], holder_key: str) -> tuple[Seat, ...]:
         """See ``Gate.seats_of``."""

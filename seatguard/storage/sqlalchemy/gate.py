@@ -67,6 +67,7 @@ def _seat_from(row: Sequence[Any]) -> Seat:
 def _pool_from(subscription: str, row: Row[Any]) -> Pool:
     return Pool(
         subscription=subscription,
+        version=row.version,
         cap=row.cap,
         open=row.open,
         opens_at=row.opens_at,
@@ -229,11 +230,12 @@ class _Verbs(LockingGate):
 
         return self._run(unit, write=False)
 
-    def seat(self, tenant: str, seat_id: str) -> Seat | None:
+    def seat(self, tenant: str, subscriptions: Sequence[str], seat_id: str) -> Seat | None:
         """See ``Gate.seat``."""
-        if not is_uuid(seat_id):
+        if not is_uuid(seat_id) or not subscriptions:
             return None
-        found = self._seats(tenant, _seat.c.id == seat_id, limit=1)
+        wanted = (_seat.c.id == seat_id) & _seat.c.subscription.in_(subscriptions)
+        found = self._seats(tenant, wanted, limit=1)
         return found[0] if found else None
 
     def seats_of(self, tenant: str, subscriptions: Sequence[str], holder_key: str) -> tuple[Seat, ...]:

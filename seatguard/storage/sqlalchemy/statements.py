@@ -59,7 +59,8 @@ NEW_SEAT_FIELDS = [name for name in SEAT_FIELDS if name != "number"]
 ENTRY_FIELDS = fields_of(Entry)
 ENTRY_COLUMNS = [entry.c[name] for name in ENTRY_FIELDS]
 POOL_COLUMNS = [
-    subscription.c[name] for name in ("cap", "open", "opens_at", "closes_at", "live", "held", "seq", "head")
+    subscription.c[name]
+    for name in ("version", "cap", "open", "opens_at", "closes_at", "live", "held", "seq", "head")
 ]
 
 READ_POOL = select(*POOL_COLUMNS).where(
