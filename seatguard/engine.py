@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from seatguard import signals
 from seatguard.actors import Actor
-from seatguard.catalog.model import PlanVersion
+from seatguard.catalog.model import Plan, PlanChange, PlanVersion
 from seatguard.catalog.service import CatalogService
 from seatguard.clients.service import ClientService
 from seatguard.clock import Clock, system_clock
@@ -27,11 +27,13 @@ from seatguard.journal.rules import may_erase
 from seatguard.journal.service import JournalService
 from seatguard.management.service import ManagementService
 from seatguard.projects.service import ProjectService
+from seatguard.records import every
 from seatguard.seats.model import Drift
 from seatguard.seats.service import SeatService, Where
 from seatguard.signals import Fact, Tell
 from seatguard.snapshots import Snapshots
 from seatguard.storage import Store, open_store
+from seatguard.subscriptions.rules import is_over_limit
 from seatguard.subscriptions.service import Change, SubscriptionService
 from seatguard.tenants.model import DEFAULT_SLUG
 from seatguard.tenants.service import TenantService
@@ -59,6 +61,21 @@ class EngineOptions:
     fold_case: bool = True
     pepper: bytes | None = None
     journal_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanUpdate:
+    """A plan after a change.
+
+    Attributes:
+        current: what it promises now.
+        over_limit: ids of the subscriptions with more seats taken than they have now: nobody lost a
+            seat, nobody gets one.
+    """
+
+    plan: Plan
+    current: PlanVersion
+    over_limit: tuple[str, ...]
 
 
 class Seatguard:
@@ -184,10 +201,7 @@ class Seatguard:
             InvalidInput: the limit is no count, or ``apply_to`` is neither.
             NotFound: no such plan in the tenant.
         """
-        if apply_to not in ("all", "new"):
-            raise InvalidInput.single(
-                "apply_to", "invalid_choice", f"must be 'all' or 'new', not {apply_to!r}"
-            )
+        _check_apply_to(apply_to)
         moved: Sequence[Change] = ()
         with self._ledger.begin(actor.tenant) as work:
             published = self.catalog.publish(actor, work, slug, seats=seats)
@@ -196,6 +210,56 @@ class Seatguard:
             work.commit()
         self._agreed(actor, moved)
         return published
+
+    def update_plan(
+        self,
+        actor: Actor,
+        plan_id: str,
+        change: PlanChange,
+        *,
+        apply_to: str = "all",
+        version: int | None = None,
+    ) -> PlanUpdate:
+        """Change a plan. What it promises changes by its next version; nothing different writes nothing.
+
+        Args:
+            apply_to: as in :meth:`publish_plan`.
+
+        Raises:
+            InvalidInput: a value cannot be used, or ``apply_to`` is neither.
+            NotFound: no such plan in the tenant.
+            Conflict: the plan is no longer at ``version``.
+
+        >>> engine = Seatguard.open("memory:")
+        >>> me = engine.actor("cli", "example")
+        >>> plan = engine.catalog.add(me, slug="pro-plan", seats=5)
+        >>> update = engine.update_plan(me, plan.id, PlanChange(name="Professional", seats=10))
+        >>> update.plan.name, update.current.number, update.over_limit
+        ('Professional', 2, ())
+        """
+        _check_apply_to(apply_to)
+        moved: Sequence[Change] = ()
+        with self._ledger.begin(actor.tenant) as work:
+            plan, published = self.catalog.change(actor, work, plan_id, change, version=version)
+            current = published or work.plan_versions.get(plan.current)
+            if published is not None and apply_to == "all":
+                moved = self.subscriptions.follow(actor, work, published)
+            work.commit()
+        self._agreed(actor, moved)
+        return PlanUpdate(plan, current, tuple(one.id for _, one in moved if is_over_limit(one)))
+
+    def subscribers(self, actor: Actor, plan_id: str) -> int:
+        """How many subscriptions are on the plan, on any of its versions.
+
+        Raises:
+            NotFound: no such plan in the tenant.
+        """
+        with self._ledger.read(actor.tenant) as work:
+            plan = work.plans.get(plan_id)
+            return sum(
+                work.subscriptions.count(plan_version=version.id)
+                for version in every(work.plan_versions, plan=plan.id)
+            )
 
     def erase_person(self, actor: Actor, username: object) -> Decision[dict[str, int]]:
         """Drop a user's names from the journal. A user who still sits somewhere is to be released first.
@@ -275,3 +339,8 @@ class Seatguard:
     def _hold_has_expired(self, actor: Actor, seat_id: str) -> bool:
         search = Search(subject=seat_id, kind="hold.expired")
         return bool(self.journal.search(actor, search, limit=1).items)
+
+
+def _check_apply_to(apply_to: str) -> None:
+    if apply_to not in ("all", "new"):
+        raise InvalidInput.single("apply_to", "invalid_choice", f"must be 'all' or 'new', not {apply_to!r}")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from enum import Enum
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from seatguard.errors import Conflict, InvalidInput
 from seatguard.ids import is_uuid
@@ -19,6 +20,15 @@ MAX_COUNT = 2**31 - 1
 MAX_NAME = 200
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+class Keep(Enum):
+    """In a change: leave that field as it is. ``None`` cannot say so, for it is a value of its own."""
+
+    KEEP = "keep"
+
+
+KEEP: Final = Keep.KEEP
 
 
 class Record(Protocol):
@@ -94,12 +104,16 @@ class Repository(Protocol[RecordT]):
         makes a store run the same act again.
 
         Raises:
-            Conflict: ``version_conflict``; somebody else changed it meanwhile.
+            Conflict: ``version_conflict``; somebody else changed it meanwhile. ``already_exists``; a unique
+                field is taken.
             NotFound: no such record in this tenant.
         """
 
     def remove(self, identifier: str) -> None:
         """Let go of a record that no entry and no other record needs; a missing one is no error."""
+
+    def count(self, **criteria: Any) -> int:
+        """How many records' fields equal the criteria."""
 
     def list(
         self, *, limit: int = 50, after: str | None = None, newest_first: bool = False, **criteria: Any
@@ -155,6 +169,17 @@ def valid_slug(text: object, *, field: str = "slug") -> str:
             f"{text[:80]!r} is not a slug: use lower-case letters, digits and single hyphens, at most 64",
         )
     return text
+
+
+def valid_flag(value: object, *, field: str) -> bool:
+    """``True`` or ``False``; 1, 0 and words are neither.
+
+    >>> valid_flag(True, field="active")
+    True
+    """
+    if not isinstance(value, bool):
+        raise InvalidInput.single(field, "boolean_expected", f"must be true or false, not {value!r}")
+    return value
 
 
 def valid_cursor(text: str | None) -> str | None:

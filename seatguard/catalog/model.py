@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seatguard.catalog.offers import Offer
+from seatguard.records import KEEP, Keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +18,9 @@ class Plan:
     Attributes:
         current: id of the newest published version.
         active: whether new subscriptions may be made.
+        display_order: where it stands among the plans shown to customers.
+        description: what a customer reads about it.
+        updated_at: of the last change, publications included; ``None`` before the first.
     """
 
     id: str
@@ -23,6 +31,9 @@ class Plan:
     current: str
     created_at: dt.datetime
     version: int = 1
+    display_order: int = 0
+    description: str | None = None
+    updated_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +43,7 @@ class PlanVersion:
     Attributes:
         number: 1, 2, 3 ... within the plan.
         seats: how many holders; ``None`` is unlimited, ``0`` is none.
+        offer: everything else it promises.
     """
 
     id: str
@@ -41,3 +53,24 @@ class PlanVersion:
     seats: int | None
     published_at: dt.datetime
     version: int = 1
+    offer: Offer = field(default_factory=Offer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """What to change of a plan; a field left out stays as it is.
+
+    Attributes:
+        offer: members of the offer to put in the place of those there are, each as a whole;
+            ``None`` takes a member back to its default.
+
+    >>> PlanChange(name="Professional").seats is KEEP
+    True
+    """
+
+    name: str | Keep = KEEP
+    active: bool | Keep = KEEP
+    display_order: int | Keep = KEEP
+    description: str | Keep | None = KEEP
+    seats: int | Keep | None = KEEP
+    offer: Mapping[str, Any] = field(default_factory=dict)

@@ -113,6 +113,12 @@ def differs(before: Subscription, after: Subscription) -> bool:
     return replace(after, ceiling=before.ceiling) != before
 
 
+def is_over_limit(subscription: Subscription) -> bool:
+    """Whether more seats were held than the cap allows when it was last resolved."""
+    cap, ceiling = subscription.cap, subscription.ceiling
+    return cap is not None and ceiling is not None and ceiling > cap
+
+
 def check_period(starts_on: dt.date | None, expires_on: dt.date | None) -> None:
     """Refuse a period that ends before it begins.
 

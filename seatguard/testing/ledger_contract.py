@@ -111,6 +111,32 @@ class LedgerContract:
         with pytest.raises(Conflict), ledger.begin(tenant) as work:
             work.clients.add(self._client(tenant, new_id, external_id="a"))
 
+    def test_unique_values_follow_a_replacement(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """A value given up by a replacement is free, one taken by it is taken."""
+        client = self._client(tenant, new_id, external_id="a")
+        self._add(ledger, client)
+        with ledger.begin(tenant) as work:
+            work.clients.replace(replace(client, external_id="b", version=2))
+            work.commit()
+        self._add(ledger, self._client(tenant, new_id, external_id="a"))
+        for taken in ("a", "b"):
+            with pytest.raises(Conflict), ledger.begin(tenant) as work:
+                work.clients.add(self._client(tenant, new_id, external_id=taken))
+        with pytest.raises(Conflict) as caught, ledger.begin(tenant) as work:
+            work.clients.replace(replace(client, external_id="a", version=3))
+        assert caught.value.code == "already_exists"
+
+    def test_records_are_counted(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """Those of the tenant that fit; what a field cannot hold, none has."""
+        for name in ("one", "two", "two"):
+            self._add(ledger, self._client(tenant, new_id, name=name))
+        other = self._tenant(ledger, new_id, "second")
+        self._add(ledger, self._client(other, new_id, name="two"))
+        with ledger.read(tenant) as work:
+            assert (work.clients.count(), work.clients.count(name="two")) == (3, 2)
+            assert work.clients.count(external_id=None) == 3
+            assert work.clients.count(name="two", id="no id") == 0
+
     def test_text_is_compared_byte_by_byte(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
         """John, john and jöhn are three external ids, whatever the database's collation."""
         for external_id in ("John", "john", "jöhn"):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from seatguard import NotFound, Reason, Seatguard, StorageUnavailable, Store, open_store
+from seatguard.catalog.model import PlanChange
 from seatguard.idempotency.model import Begun
 from seatguard.journal.drafts import person_digest
 from seatguard.journal.model import canonical
@@ -284,6 +285,10 @@ NOT_FOUND: dict[str, Call] = {
     "catalog.deactivate": lambda mine, theirs: mine.engine.catalog.deactivate(mine.actor, "theirs"),
     "catalog.reactivate": lambda mine, theirs: mine.engine.catalog.reactivate(mine.actor, "theirs"),
     "catalog.get": lambda mine, theirs: mine.engine.catalog.get(mine.actor, "theirs"),
+    "catalog.identified": lambda mine, theirs: mine.engine.catalog.identified(mine.actor, plan(theirs).id),
+    "catalog.change": lambda mine, theirs: mine.engine.update_plan(
+        mine.actor, plan(theirs).id, PlanChange(name="stolen", seats=0)
+    ),
     "catalog.current": lambda mine, theirs: mine.engine.catalog.current(mine.actor, "theirs"),
     "catalog.publish": lambda mine, theirs: mine.engine.publish_plan(mine.actor, "theirs", seats=0),
     "subscriptions.add": lambda mine, theirs: mine.engine.subscriptions.add(
@@ -359,6 +364,10 @@ NOTHING: dict[str, tuple[Call, object]] = {
     "catalog.list": (
         lambda mine, theirs: [plan.slug for plan in mine.engine.catalog.list(mine.actor).items],
         ["mine"],
+    ),
+    "catalog.versions": (
+        lambda mine, theirs: mine.engine.catalog.versions(mine.actor, plan(theirs).id).items,
+        (),
     ),
     "subscriptions.list": (
         lambda mine, theirs: mine.engine.subscriptions.list(mine.actor, project_id=theirs.project.id).items,
@@ -465,6 +474,10 @@ SERVICES = (
 
 def service(world: World) -> Any:
     return world.engine.subscriptions.list(world.actor).items[0]
+
+
+def plan(world: World) -> Any:
+    return world.engine.catalog.list(world.actor).items[0]
 
 
 def key(world: World) -> Any:

@@ -67,7 +67,21 @@ class _Records(Generic[R]):
                 f"the record is at version {stored.version}, not {record.version - 1}: read it again",
                 stored=stored.version,
             )
+        before, after = set(self._unique_keys(stored)), set(self._unique_keys(record))
+        for fields in after - before:
+            if fields in self._rows.unique:
+                raise Conflict("already_exists", f"{self._kind}: {fields[1:]} is taken")
+        for fields in before - after:
+            self._rows.discard(self._rows.unique, fields)
+        for fields in after - before:
+            self._rows.set(self._rows.unique, fields, record.id)
         self._rows.set(self._all, record.id, record)
+
+    def count(self, **criteria: Any) -> int:
+        return sum(
+            self._mine(record) and all(getattr(record, name) == value for name, value in criteria.items())
+            for record in self._all.values()
+        )
 
     def remove(self, identifier: str) -> None:
         record = self._all.get(identifier)

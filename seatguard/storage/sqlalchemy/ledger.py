@@ -71,21 +71,18 @@ class _Records(Generic[R]):
 
     def add(self, record: R) -> None:
         values = {name: getattr(record, name) for name in self._fields}
-        try:
+        with self._told_apart():
             self._connection.execute(insert(self._table), values)
-        except DBAPIError as error:
-            if fault_of(error) is Fault.DUPLICATE:
-                raise Conflict("already_exists", f"a {self._kind()} like this is there already") from error
-            raise
 
     def replace(self, record: R) -> None:
         values = {name: getattr(record, name) for name in self._fields if name not in ("id", "tenant")}
-        done = self._connection.execute(
-            update(self._table)
-            .where(self._table.c.id == record.id, self._table.c.tenant == record.tenant)
-            .where(self._table.c.version == record.version - 1)
-            .values(values)
-        )
+        with self._told_apart():
+            done = self._connection.execute(
+                update(self._table)
+                .where(self._table.c.id == record.id, self._table.c.tenant == record.tenant)
+                .where(self._table.c.version == record.version - 1)
+                .values(values)
+            )
         if done.rowcount != 1:
             stored = self.get(record.id)
             if stored == record:
@@ -95,6 +92,17 @@ class _Records(Generic[R]):
                 f"the record is at version {stored.version}, not {record.version - 1}: read it again",
                 stored=stored.version,
             )
+
+    def count(self, **criteria: Any) -> int:
+        columns = self._table.c
+        if not all(can_hold(columns[name], value) for name, value in criteria.items()):
+            return 0
+        if self._tenant is not None:
+            criteria["tenant"] = self._tenant
+        query = select(func.count()).select_from(self._table)
+        for name, value in criteria.items():
+            query = query.where(columns[name] == value)
+        return int(self._connection.execute(query).scalar_one())
 
     def remove(self, identifier: str) -> None:
         statement = delete(self._table).where(self._table.c.id == identifier)
@@ -122,6 +130,16 @@ class _Records(Generic[R]):
         rows = self._connection.execute(query, wanted | {"row_limit": limit + 1, "after_id": after}).all()
         items = tuple(self._made(row) for row in rows[:limit])
         return Page(items, items[-1].id if len(rows) > limit else None)
+
+    @contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        """A unique field that is taken is the caller's to know; other faults go on."""
+        try:
+            yield
+        except DBAPIError as error:
+            if fault_of(error) is Fault.DUPLICATE:
+                raise Conflict("already_exists", f"a {self._kind()} like this is there already") from error
+            raise
 
     def _one(self, identifier: str, *, lock: bool) -> R:
         row = None

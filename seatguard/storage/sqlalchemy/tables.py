@@ -24,14 +24,15 @@ from sqlalchemy import (
     text,
 )
 
+from seatguard.catalog.offers import Offer
 from seatguard.clients.model import ClientState
 from seatguard.idempotency.model import ReplyState
 from seatguard.journal.rules import GENESIS
 from seatguard.seats.model import SeatState
-from seatguard.storage.sqlalchemy.types import Instant, Json, OneOf, Words, digest, ident, name
+from seatguard.storage.sqlalchemy.types import Document, Instant, Json, OneOf, Words, digest, ident, name
 from seatguard.subscriptions.model import SubscriptionState
 
-SCHEMA_HEAD = "0002"
+SCHEMA_HEAD = "0003"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -175,6 +176,9 @@ plan = Table(
     Column("created_at", Instant, nullable=False),
     _version(),
     *_chain(),
+    Column("display_order", Integer, nullable=False, server_default="0"),
+    Column("description", name(1000), nullable=True),
+    Column("updated_at", Instant, nullable=True),
     UniqueConstraint("tenant", "slug"),
 )
 
@@ -188,6 +192,7 @@ plan_version = Table(
     Column("seats", Integer, nullable=True),
     Column("published_at", Instant, nullable=False),
     _version(),
+    Column("offer", Document(Offer.from_stored), nullable=True),
     UniqueConstraint("plan", "number"),
 )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import BigInteger, Column, Dialect, LargeBinary, String, Text
 from sqlalchemy.dialects import mysql, postgresql
@@ -120,6 +121,35 @@ class Words(TypeDecorator[tuple[str, ...]]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
         """From the database."""
         return None if value is None else tuple(value.split())
+
+
+class Value(Protocol):
+    """A value that is kept as JSON; see :class:`Document`."""
+
+    def to_data(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+
+
+class Document(Json):
+    """A value kept as the canonical text of its data; nothing at all is read as the empty one.
+
+    Args:
+        made: makes the value from what its ``to_data`` told.
+    """
+
+    cache_ok = True
+
+    def __init__(self, made: Callable[[Mapping[str, Any]], Value]) -> None:
+        super().__init__()
+        self.made = made
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """To the database."""
+        return super().process_bind_param(value.to_data(), dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """From the database."""
+        return self.made({} if value is None else json.loads(value))
 
 
 class OneOf(TypeDecorator[StrEnum]):
