@@ -1,8 +1,9 @@
-"""The application that `test_crowds.py` serves: made before the workers are forked, as `--preload` does."""
+"""The application that `serving.py` serves: made before the workers are forked, as `--preload` does."""
 
 from __future__ import annotations
 
 import os
+from threading import Event
 from typing import Any
 
 from flask import Flask, request
@@ -24,3 +25,10 @@ def create_user() -> Any:
     if request.json["username"].endswith("7"):
         raise RuntimeError("this user cannot be made")
     return {"pid": os.getpid()}, 201
+
+
+@app.post("/slow")
+@seats.consume(project="acme", subject="username")
+def create_user_too_slowly() -> Any:
+    Event().wait(60)
+    return {}, 201

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -20,25 +15,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from seatguard import Seatguard
-from tests.journeys.server import _until_it_listens as until_it_listens
-from tests.servers.processes import free_port
+from tests.guards.serving import ROOT, gunicorn, seats_of
 from tests.storage.stores import migrate
 
-ROOT = Path(__file__).parents[2]
 CROWD = 150
-
-
-def seats_of(uri: str) -> tuple[int, int]:
-    """Seats taken by the rows: (assigned, held). Every checker must find nothing."""
-    engine = Seatguard.open(uri)
-    me = engine.actor("test", "audit")
-    assert list(engine.verify(me)) == []
-    assert list(engine.journal.verify(me)) == []
-    service = engine.subscriptions.list(me).items[0]
-    usage = engine.seats.usage(me, service.id)
-    engine.close()
-    return usage.live - usage.held, usage.held
+# So few connections a worker that one of them alone cannot have the crowd.
+CROWDED = ("--workers", "2", "--worker-class", "gthread", "--threads", "4", "--worker-connections", "20")
 
 
 def all_at_once(ask: Callable[[int], int]) -> Counter[int]:
@@ -90,40 +72,6 @@ def test_one_user_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert seats_of(f"sqlite:///{tmp_path}/seats.db") == (1, 0)
 
 
-@contextmanager
-def gunicorn(storage: str, log: Path) -> Iterator[int]:
-    """The application on two workers, forked from a parent that had used its store; ended by its id."""
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2", "--threads", "4"]
-    # So few connections a worker that one of them alone cannot have the crowd.
-    command += ["--worker-connections", "20"]
-    command += [
-        "--worker-class",
-        "gthread",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "tests.guards.app_under_gunicorn:app",
-    ]
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=written,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "STORAGE": storage, "PYTHONPATH": str(ROOT)},
-        )
-    try:
-        until_it_listens(process, port, log)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
-
-
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_forked_workers(database: str, new_database: Callable[[str], str], tmp_path: Path) -> None:
     """`gunicorn --preload`: both workers give seats, exactly as many as there are; failures cost none."""
@@ -132,7 +80,7 @@ def test_forked_workers(database: str, new_database: Callable[[str], str], tmp_p
         migrate(uri)
     pids: set[int] = set()
 
-    with gunicorn(uri, tmp_path / "gunicorn.log") as port:
+    with gunicorn(uri, tmp_path / "gunicorn.log", *CROWDED) as port:
 
         def ask(number: int) -> int:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
