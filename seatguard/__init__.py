@@ -17,8 +17,7 @@ from seatguard.errors import (
     SeatguardError,
     StorageUnavailable,
 )
-from seatguard.seats.model import Seat, SeatFacts, SeatState, Usage
-from seatguard.seats.service import Where
+from seatguard.seats.model import Seat, SeatFacts, SeatState, Usage, Where
 from seatguard.storage import Store, open_store
 
 __all__ = [

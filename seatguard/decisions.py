@@ -16,6 +16,7 @@ class Reason(StrEnum):
 
     ALLOWED = "allowed"
     ALREADY_HELD = "already_held"
+    ALREADY_WAITING = "already_waiting"
     LIMIT_REACHED = "limit_reached"
     EXPIRED = "expired"
     NOT_STARTED = "not_started"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from seatguard.clients.service import ClientService
 from seatguard.clock import Clock, system_clock
 from seatguard.decisions import Decision
 from seatguard.entitlements.service import EntitlementService
-from seatguard.errors import InvalidInput
+from seatguard.errors import InvalidInput, SeatguardError
 from seatguard.idempotency.service import IdempotencyService
 from seatguard.ids import NewId, Uuid7
 from seatguard.journal.drafts import Drafts
@@ -28,8 +29,8 @@ from seatguard.journal.service import JournalService
 from seatguard.management.service import ManagementService
 from seatguard.projects.service import ProjectService
 from seatguard.records import every
-from seatguard.seats.model import Drift
-from seatguard.seats.service import SeatService, Where
+from seatguard.seats.model import Drift, Where
+from seatguard.seats.service import SeatService
 from seatguard.signals import Fact, Tell
 from seatguard.snapshots import Snapshots
 from seatguard.storage import Store, open_store
@@ -37,9 +38,17 @@ from seatguard.subscriptions.rules import is_over_limit
 from seatguard.subscriptions.service import Change, SubscriptionService
 from seatguard.tenants.model import DEFAULT_SLUG
 from seatguard.tenants.service import TenantService
+from seatguard.waiting.line import Line
+from seatguard.waiting.service import WaitingService
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+
+logger = logging.getLogger("seatguard.engine")
+
+_FREES = (signals.seat_released, signals.hold_expired, signals.subscription_changed)
+"""After these there may be a free seat."""
 
 
 def _silent(_: Iterable[Fact]) -> None:
@@ -55,12 +64,14 @@ class EngineOptions:
         fold_case: whether ``John`` and ``john`` are one holder.
         pepper: secret for key digests, kept outside the database; needed for 16-digit keys.
         journal_key: secret that signs checkpoints, kept outside the database.
+        offer_seconds: how long a seat is held for the first of those who wait; ``None``: nobody can wait.
     """
 
     max_age: float = 1.0
     fold_case: bool = True
     pepper: bytes | None = None
     journal_key: bytes | None = None
+    offer_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,24 @@ class Seatguard:
             has_expired=self._hold_has_expired,
             fold_case=options.fold_case,
         )
-        self.seats = self._seats_at(gate, snapshots=snapshots, refused=refusals.note, tell=self.announce)
+        self.seats = self._seats_at(
+            gate,
+            snapshots=snapshots,
+            refused=refusals.note,
+            tell=self.announce,
+            line=self._line(serves=True),
+        )
+        self.waiting = WaitingService(
+            ledger,
+            self.seats,
+            drafts,
+            clock,
+            new_id,
+            snapshots,
+            self.announce,
+            offer_seconds=options.offer_seconds,
+            fold_case=options.fold_case,
+        )
         self._join = store.join
         self._monotonic = monotonic
         self._snapshots = snapshots
@@ -165,8 +193,14 @@ class Seatguard:
         return Where(project=project, mode=mode, type=type)
 
     def announce(self, facts: Iterable[Fact]) -> None:
-        """Send signals; for facts that :meth:`seats_within` kept, once their transaction has committed."""
-        signals.send(self, facts)
+        """Send signals; for facts that :meth:`seats_within` kept, once their transaction has committed.
+
+        Seats that became free are offered to those who wait for them.
+        """
+        told = list(facts)
+        signals.send(self, told)
+        if self.options.offer_seconds is not None:
+            self._serve_lines(told)
 
     def seats_within(self, connection: Connection, *, tell: Tell = _silent) -> SeatService:
         """Seats taken and freed inside a transaction of the host's: they stand or fall with it.
@@ -184,7 +218,11 @@ class Seatguard:
         """
         unseen = Snapshots(max_age=0, monotonic=self._monotonic)
         return self._seats_at(
-            self._join(connection), snapshots=unseen, refused=self._refusals.count, tell=tell
+            self._join(connection),
+            snapshots=unseen,
+            refused=self._refusals.count,
+            tell=tell,
+            line=self._line(serves=False),
         )
 
     def publish_plan(
@@ -264,12 +302,14 @@ class Seatguard:
     def erase_person(self, actor: Actor, username: object) -> Decision[dict[str, int]]:
         """Drop a user's names from the journal. A user who still sits somewhere is to be released first.
 
-        Lapsed holds are cleared away before: they too show a name, and would put it on record later.
+        Lapsed holds are cleared away before: they too show a name, and would put it on record later. Who
+        waits for a seat waits no longer.
 
         Returns:
             Allowed with the number of entries under ``"entries"``, or ``STILL_SEATED``.
         """
         self.seats.sweep(actor)
+        self.waiting.forget(actor, username)
         decision = may_erase(self.seats.seats_named(actor, username))
         if not decision.allowed:
             return decision
@@ -316,6 +356,20 @@ class Seatguard:
             self.flush()
         finally:
             self._ledger.close()
+
+    def _line(self, *, serves: bool) -> Line | None:
+        return None if self.options.offer_seconds is None else Line(lambda: self.waiting, serves=serves)
+
+    def _serve_lines(self, facts: Sequence[Fact]) -> None:
+        """Offer what became free. The facts are committed, so what fails here must not look like theirs."""
+        freed = [fact.data for fact in facts if fact.signal in _FREES]
+        for tenant, name in sorted({(data["tenant"], data["subscription"]) for data in freed}):
+            actor = Actor(tenant=tenant, kind="system", name="waiting line")
+            try:
+                subscription = self.subscriptions.get(actor, name)
+                self.waiting.serve(actor, subscription.project, mode=subscription.mode)
+            except SeatguardError:
+                logger.exception("seats became free and nobody was offered one: `seatguard seats sweep` does")
 
     def _agreed(self, actor: Actor, changes: Sequence[Change]) -> None:
         self._snapshots.forget()

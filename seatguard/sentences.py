@@ -13,6 +13,7 @@ from seatguard.subscriptions.rules import LimitFacts
 _SENTENCES = {
     Reason.ALLOWED: "allowed",
     Reason.ALREADY_HELD: "the user has a seat already",
+    Reason.ALREADY_WAITING: "the user waits for a seat already",
     Reason.LIMIT_REACHED: "no seat is free",
     Reason.EXPIRED: "the service has expired",
     Reason.NOT_STARTED: "the service has not started yet",

@@ -31,6 +31,10 @@ logger = logging.getLogger("seatguard.signals")
 _names = Namespace()
 
 seat_held = _names.signal("seat-held", doc="A seat is taken for a while. Also: ``seat``, ``usage``.")
+seat_offered = _names.signal(
+    "seat-offered",
+    doc="A seat is held for the first in line. Also: ``seat``, ``usage``, and ``since``, when they came.",
+)
 seat_taken = _names.signal(
     "seat-taken", doc="A seat is taken for good, at once or from a hold. Also: ``seat``, ``usage``."
 )

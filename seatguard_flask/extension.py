@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from seatguard.decisions import Decision
     from seatguard.projects.model import Project
     from seatguard.seats.explanation import Explanation
-    from seatguard.seats.model import SeatFacts
-    from seatguard.seats.service import SeatService, Where
+    from seatguard.seats.model import SeatFacts, Where
+    from seatguard.seats.service import SeatService
     from seatguard_flask.doorlog import DoorLog
     from seatguard_flask.models import ModelGuard, Of
     from seatguard_flask.reconciling import Report

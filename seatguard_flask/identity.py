@@ -11,7 +11,7 @@ from seatguard.actors import Actor
 from seatguard.errors import AuthenticationFailed, InvalidInput
 from seatguard.projects import domains
 from seatguard.projects.model import Access
-from seatguard.seats.service import Where
+from seatguard.seats.model import Where
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.problems import TooManyAttempts
 

@@ -26,8 +26,8 @@ from sqlalchemy.orm import Session
 from seatguard.decisions import Decision
 from seatguard.errors import InvalidInput, Misconfigured, NotFound, StorageUnavailable
 from seatguard.records import MAX_PAGE
-from seatguard.seats.model import Seat, SeatFacts, SeatState
-from seatguard.seats.service import SeatService, Where
+from seatguard.seats.model import Seat, SeatFacts, SeatState, Where
+from seatguard.seats.service import SeatService
 from seatguard_flask.models import Meaning, Of
 from seatguard_flask.register import Sitting
 from seatguard_flask.usertable import UserRow, UserTable

@@ -77,6 +77,10 @@ def _whole(lowest: int, highest: int) -> Read[int]:
     return read
 
 
+def _perhaps(read: Read[T]) -> Read[T | None]:
+    return lambda key, value: None if value is None else read(key, value)
+
+
 def _an_url_prefix(key: str, value: Any) -> str:
     if not isinstance(value, str) or not _URL_PREFIX.fullmatch(value):
         raise Misconfigured(f'{key} is {value!r}: set a path such as "/api/v1", without a slash at its end')
@@ -148,6 +152,11 @@ class Settings:
     hold_ttl: int = _setting(
         60, _whole(1, int(MAX_HOLD.total_seconds())), "seconds a hold lasts when the caller names none"
     )
+    offer_ttl: int | None = _setting(
+        None,
+        _perhaps(_whole(1, int(MAX_HOLD.total_seconds()))),
+        "seconds a freed seat is held for the first of those who wait; None: nobody can wait",
+    )
     missing_service: int = _setting(
         404, _a_missing_service, "status for a project without a service: 404, or 403 as for a full one"
     )
@@ -212,6 +221,7 @@ class Settings:
             fold_case=self.fold_case,
             pepper=self.key_pepper,
             journal_key=self.journal_key,
+            offer_seconds=self.offer_ttl,
         )
 
     def storage_kind(self) -> str | None:

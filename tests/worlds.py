@@ -49,10 +49,13 @@ class World:
         max_age: float = 0,
         journal_key: bytes | None = JOURNAL_KEY,
         pepper: bytes | None = PEPPER,
+        offer_seconds: int | None = None,
     ) -> World:
         """A world on an empty store."""
         ticks = Ticks()
-        options = EngineOptions(max_age=max_age, journal_key=journal_key, pepper=pepper)
+        options = EngineOptions(
+            max_age=max_age, journal_key=journal_key, pepper=pepper, offer_seconds=offer_seconds
+        )
         engine = Seatguard(store, clock=clock, options=options, monotonic=ticks)
         actor = engine.actor("test", "world").during("request-1")
         client = engine.clients.add(actor, name="Client")
@@ -141,6 +144,7 @@ class Unchanged:
                 work.subscriptions,
                 work.replies,
                 work.checkpoints,
+                work.waiting,
             )
             for repository in repositories:
                 state += [*repository.list(limit=1000).items]

@@ -12,8 +12,7 @@ from seatguard.manifest.model import ClientSpec, Manifest, PlanSpec, ProjectSpec
 from seatguard.manifest.paging import whole
 from seatguard.projects.model import Project
 from seatguard.projects.rules import is_live
-from seatguard.seats.model import SeatState
-from seatguard.seats.service import Where
+from seatguard.seats.model import SeatState, Where
 from seatguard.subscriptions.model import Subscription, SubscriptionState
 
 

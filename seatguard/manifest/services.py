@@ -16,8 +16,7 @@ from seatguard.manifest.paging import whole
 from seatguard.manifest.report import Change
 from seatguard.manifest.steps import Steps
 from seatguard.projects.model import Project
-from seatguard.seats.model import SeatState
-from seatguard.seats.service import Where
+from seatguard.seats.model import SeatState, Where
 from seatguard.sentences import amount
 from seatguard.subscriptions import rules
 from seatguard.subscriptions.model import Subscription, SubscriptionState

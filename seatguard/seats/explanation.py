@@ -39,12 +39,14 @@ class Explanation:
         steps: the questions, subscription by subscription in the order they are asked for a seat.
         holds: in the way of a new user, the first to lapse first; at most 50.
         frees_at: when the first of them lapses, and a seat becomes free without anybody's doing.
+        waiting: how many wait for a seat, and are served before a new user.
     """
 
     decision: Decision[SeatFacts]
     steps: tuple[Step, ...]
     holds: tuple[Seat, ...]
     frees_at: dt.datetime | None
+    waiting: int = 0
 
     def __str__(self) -> str:
         """One line for each question."""
@@ -54,6 +56,7 @@ class Explanation:
             f"  {marks[one.passed]} service {one.service} {one.question}: {one.says}" for one in self.steps
         ]
         lines += [f"  held by {hold.holder} until {hold.lapses_at}" for hold in self.holds]
+        lines += [f"  {self.waiting} waiting in line"] if self.waiting else []
         return "\n".join(lines)
 
 
@@ -62,6 +65,8 @@ def explain(
     found: Sequence[tuple[Terms, Usage]],
     holds: Sequence[Seat],
     now: dt.datetime,
+    *,
+    waiting: int = 0,
 ) -> Explanation:
     """Put it together. Pure.
 
@@ -75,6 +80,7 @@ def explain(
         steps=tuple(steps),
         holds=tuple(holds),
         frees_at=holds[0].lapses_at if holds else None,
+        waiting=waiting,
     )
 
 

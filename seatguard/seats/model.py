@@ -47,6 +47,15 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Where a seat is wanted: the subscriptions of a project, of one mode, perhaps of one type."""
+
+    project: str
+    mode: str = "live"
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """What the gate compares, as it stands in the store.
 

@@ -73,6 +73,11 @@ def may_seat(terms: Terms, usage: Usage, now: dt.datetime, *, age: float = 0.0) 
     return Decision(True, Reason.ALLOWED, facts)
 
 
+def behind(decision: Decision[SeatFacts], *, waiting: bool) -> Decision[SeatFacts]:
+    """The same for a newcomer while somebody waits: what is free belongs to the line."""
+    return Decision(False, Reason.LIMIT_REACHED, decision.facts) if waiting and decision.allowed else decision
+
+
 def crossed(limit: int | None, taken: int) -> int | None:
     """The highest of 80, 90 and 100 % that the seat which makes it ``taken`` has just reached.
 

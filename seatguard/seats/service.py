@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from seatguard.actors import Actor
@@ -34,6 +34,7 @@ from seatguard.seats.model import (
     SeatState,
     Taken,
     Usage,
+    Where,
 )
 from seatguard.seats.ports import Gate, Lapse, Seal
 from seatguard.signals import Tell
@@ -67,13 +68,14 @@ class TermsSource(Protocol):
         """Read now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    """Where a seat is wanted: the subscriptions of a project, of one mode, perhaps of one type."""
+class Line(Protocol):
+    """Those who wait for a seat; see ``seatguard.waiting``."""
 
-    project: str
-    mode: str = "live"
-    type: str | None = None
+    def stands(self, actor: Actor, where: Where) -> bool:
+        """Whether somebody waits for the project's seats and is to be served before a newcomer."""
+
+    def length(self, actor: Actor, where: Where) -> int:
+        """How many wait."""
 
 
 class SeatService:
@@ -92,6 +94,7 @@ class SeatService:
         tell: Tell,
         *,
         fold_case: bool,
+        line: Line | None = None,
     ) -> None:
         self._gate = gate
         self._source = source
@@ -103,6 +106,7 @@ class SeatService:
         self._has_expired = has_expired
         self._tell = tell
         self._fold_case = fold_case
+        self._line = line
 
     def check(self, actor: Actor, where: Where) -> Decision[SeatFacts]:
         """What a new holder would meet now. Advice: it takes nothing, and it may be a moment old.
@@ -175,6 +179,18 @@ class SeatService:
         Answers as :meth:`take`; a user who holds or has a seat keeps it as it is.
         """
         return self._claim(actor, where, username, email, rules.valid_hold(seconds), render)
+
+    def offer(
+        self, actor: Actor, where: Where, username: object, *, seconds: object, email: object, seat: str
+    ) -> Decision[SeatFacts]:
+        """Hold the seat of that id for somebody who waits. A "no" is noted nowhere: nobody has asked.
+
+        Answers as :meth:`hold`; again with the same id it is the same hold.
+        """
+        holder = holders.normalize(username, fold_case=self._fold_case)
+        address = holders.normalize_email(email)
+        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+        return self._claimed(actor, found, holder, address, rules.valid_hold(seconds), None, seat)
 
     def confirm(
         self, actor: Actor, where: Where, seat_id: str, *, render: Render | None = None
@@ -345,22 +361,32 @@ class SeatService:
         For operators, and for logs: it names holders. Everything is read from the store, nothing is noted
         as a refusal.
         """
-        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
-        numbers = [(terms, self._gate.usage(actor.tenant, terms.subscription)) for terms in found]
+        numbers = self._numbers(actor, where)
         now = self._clock()
-        decision: Decision[SeatFacts] | None = None
-        for terms, usage in numbers:
-            one = rules.may_seat(terms, usage, now)
-            decision = one if one.allowed else rules.graver(decision, one)
-            if decision.allowed:
-                break
-        names = [terms.subscription for terms in found]
+        names = [terms.subscription for terms, _ in numbers]
+        waiting = 0 if self._line is None else self._line.length(actor, where)
         return explain(
-            decision or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE)),
+            rules.behind(self._advised(numbers), waiting=waiting > 0),
             numbers,
             self._gate.holds(actor.tenant, names, limit=_HOLDS_SHOWN),
             now,
+            waiting=waiting,
         )
+
+    def advice(self, actor: Actor, where: Where) -> Decision[SeatFacts]:
+        """What the first in line would meet now. Read from the store, noted nowhere."""
+        return self._advised(self._numbers(actor, where))
+
+    def holds(self, actor: Actor, where: Where, *, limit: int = 50) -> tuple[Seat, ...]:
+        """The project's holds, open invitations among them, the first to lapse first.
+
+        Raises:
+            InvalidInput: the limit is not 1 to 200.
+        """
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidInput.single("limit", "out_of_range", f"must be 1 to {MAX_PAGE}, not {limit}")
+        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+        return self._gate.holds(actor.tenant, [terms.subscription for terms in found], limit=limit)
 
     def find(self, actor: Actor, where: Where, username: object) -> Seat | None:
         """The user's seat in the project, if there is one."""
@@ -424,6 +450,27 @@ class SeatService:
 
         return self._gate.verify(actor.tenant, subscriptions, repaired if repair else None)
 
+    def _numbers(self, actor: Actor, where: Where) -> Sequence[tuple[Terms, Usage]]:
+        """The subscriptions in the order they are asked, each with its numbers, read now."""
+        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
+        return [(terms, self._gate.usage(actor.tenant, terms.subscription)) for terms in found]
+
+    def _advised(self, numbers: Sequence[tuple[Terms, Usage]]) -> Decision[SeatFacts]:
+        refusal: Decision[SeatFacts] | None = None
+        for terms, usage in numbers:
+            decision = rules.may_seat(terms, usage, self._clock())
+            if decision.allowed:
+                return decision
+            refusal = rules.graver(refusal, decision)
+        return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
+
+    def _must_wait(self, actor: Actor, where: Where, found: Sequence[Terms], holder: Holder) -> bool:
+        """Whether others came first. Who sits, or was offered a seat, is past the line."""
+        if self._line is None or not self._line.stands(actor, where):
+            return False
+        names = [terms.subscription for terms in found]
+        return not self._gate.seats_of(actor.tenant, names, holder.key)
+
     def _claim(
         self,
         actor: Actor,
@@ -437,10 +484,13 @@ class SeatService:
         address = holders.normalize_email(email)
         snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode)
         found = _matching(snapshot.value, where)
-        decision = self._claimed(actor, found, holder, address, lasts, render)
+        if self._must_wait(actor, where, found, holder):
+            decision = rules.behind(self.advice(actor, where), waiting=True)
+        else:
+            decision = self._claimed(actor, found, holder, address, lasts, render)
         if not decision.allowed and snapshot.age > REFUSABLE_AGE:
             fresh = _matching(self._younger(actor, where).value, where)
-            if fresh != found:
+            if fresh != found and not self._must_wait(actor, where, fresh, holder):
                 decision = self._claimed(actor, fresh, holder, address, lasts, render)
         if not decision.allowed:
             self._note(actor, decision)
@@ -455,8 +505,13 @@ class SeatService:
         email: str | None,
         lasts: dt.timedelta | None,
         render: Render | None,
+        seat: str | None = None,
     ) -> Decision[SeatFacts]:
-        """Ask the subscriptions in their order; where the holder sits already comes first of all."""
+        """Ask the subscriptions in their order; where the holder sits already comes first of all.
+
+        Args:
+            seat: id of the seat; left out, a new one for each subscription that is asked.
+        """
         candidates = list(found)
         if len(found) > 1:
             own = self._gate.seats_of(actor.tenant, [terms.subscription for terms in found], holder.key)
@@ -464,7 +519,7 @@ class SeatService:
                 candidates = [_of(found, own[0].subscription)]
         refusal: Decision[SeatFacts] | None = None
         for terms in candidates:
-            decision = self._ask(actor, terms, holder, email, lasts, render)
+            decision = self._ask(actor, terms, holder, email, lasts, render, seat or self._new_id())
             if decision.allowed:
                 return decision
             refusal = rules.graver(refusal, decision)
@@ -481,13 +536,14 @@ class SeatService:
         email: str | None,
         lasts: dt.timedelta | None,
         render: Render | None,
+        seat: str,
     ) -> Decision[SeatFacts]:
         now = self._clock()
         lapses_at = None if lasts is None else now + lasts
         claim = Claim(
             tenant=actor.tenant,
             subscription=terms.subscription,
-            seat=self._new_id(),
+            seat=seat,
             holder=holder,
             email=email,
             lapses_at=lapses_at,

@@ -16,6 +16,7 @@ from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.records import Repository
 from seatguard.subscriptions.model import Subscription
 from seatguard.tenants.model import Tenant
+from seatguard.waiting.model import Waiting
 
 
 class Work(Protocol):
@@ -60,6 +61,10 @@ class Work(Protocol):
     @property
     def replies(self) -> Repository[Reply]:
         """Replies; (tenant, route, key) is unique."""
+
+    @property
+    def waiting(self) -> Repository[Waiting]:
+        """Who waits for a seat; (project, mode, holder_key) is unique."""
 
     @property
     def checkpoints(self) -> Repository[Checkpoint]:

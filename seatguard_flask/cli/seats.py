@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from seatguard import Decision, SeatFacts, Where
+from seatguard import Decision, Reason, SeatFacts, Where
 from seatguard.manifest.paging import whole
 from seatguard.seats.model import Seat
 from seatguard.sentences import amount, sentence
@@ -18,7 +18,7 @@ from seatguard_flask.cli.session import Session, end, operation
 
 @click.group()
 def seats() -> None:
-    """Seats: list, take, release, transfer, sweep.
+    """Seats: who sits, who holds, who waits.
 
     A PROJECT is named by its id, by its name if no other has it, or as client/project.
     """
@@ -100,13 +100,82 @@ def transfer(
 
 
 @seats.command()
+@click.argument("project")
+@click.argument("username")
+@click.option("--email", help="Kept with the place, and with the seat.")
+@type_option
+@mode_option
+@operation
+def wait(
+    session: Session, project: str, username: str, email: str | None, type_: str | None, mode: str
+) -> None:
+    """Let a user wait for a seat. One who waits keeps the place; a free seat is offered at once."""
+    where = _where(session, project, type_, mode)
+    decision = session.engine.waiting.join(session.actor, where, username, email=email)
+    place = decision.facts
+    if session.json:
+        click.echo(
+            as_json(
+                {
+                    "allowed": decision.allowed,
+                    "reason": decision.reason.value,
+                    "ahead": None if place.waiting is None else place.ahead,
+                    "seat": _row(place.seat) if place.seat else None,
+                }
+            )
+        )
+    elif place.waiting is not None:
+        click.echo(f"{username} waits, {place.ahead} ahead")
+    elif decision.reason is Reason.ALLOWED:
+        click.echo(f"{username} is offered a seat until {place.seat.lapses_at if place.seat else None}")
+    else:
+        text = f"{decision.reason.value}: {sentence(decision)}"
+        click.echo(text if decision.allowed else f"refused: {text}", err=not decision.allowed)
+    end(Exit.OK if decision.allowed else Exit.FINDING)
+
+
+@seats.command()
+@click.argument("project")
+@click.argument("username")
+@mode_option
+@operation
+def leave(session: Session, project: str, username: str, mode: str) -> None:
+    """Let a user wait no longer. One who does not wait is no error."""
+    left = session.engine.waiting.leave(session.actor, _where(session, project, None, mode), username)
+    text = f"{username} waits no longer" if left else f"{username} does not wait"
+    click.echo(as_json({"left": left}) if session.json else text)
+
+
+@seats.command()
+@click.argument("project")
+@mode_option
+@operation
+def waiting(session: Session, project: str, mode: str) -> None:
+    """Who waits for a seat of a project, the first first."""
+    where = _where(session, project, None, mode)
+    found = whole(partial(session.engine.waiting.list, session.actor, where))
+    rows: list[dict[str, object]] = [
+        {
+            "username": one.holder,
+            "email": one.email,
+            "type": one.type,
+            "since": one.since.isoformat(timespec="seconds"),
+        }
+        for one in found
+    ]
+    listing(["username", "email", "type", "since"], rows, json=session.json, empty="nobody waits")
+
+
+@seats.command()
 @operation
 def sweep(session: Session) -> None:
-    """Clear away lapsed holds, and kept replies older than a day.
+    """Clear away lapsed holds, offer free seats to those who wait, drop kept replies older than a day.
 
-    Not needed for correctness: takers clear holds where they need room, and old replies answer nobody.
+    Not needed for the limit: takers clear holds where they need room, and old replies answer nobody. Whoever
+    waits for the seat of a lapsed hold waits for this, or for the next claim.
     """
     swept, purged = session.engine.seats.sweep(session.actor), 0
+    session.engine.waiting.serve_all(session.actor)
     while went := session.engine.idempotency.purge(session.actor):
         purged += went
     if session.json:

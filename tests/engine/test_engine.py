@@ -265,6 +265,7 @@ def test_the_engine_says_what_it_stands_on(world: World) -> None:
 Call = Callable[[World, World], object]
 
 NOT_FOUND: dict[str, Call] = {
+    "waiting.leave": lambda mine, theirs: mine.engine.waiting.leave(mine.actor, theirs.where, "eve"),
     "clients.rename": lambda mine, theirs: mine.engine.clients.rename(
         mine.actor, theirs.client.id, name="stolen"
     ),
@@ -426,6 +427,36 @@ NOTHING: dict[str, tuple[Call, object]] = {
         None,
     ),
     "seats.seats_named": (lambda mine, theirs: mine.engine.seats.seats_named(mine.actor, "ada"), 0),
+    "seats.holds": (lambda mine, theirs: mine.engine.seats.holds(mine.actor, theirs.where), ()),
+    "seats.advice": (
+        lambda mine, theirs: mine.engine.seats.advice(mine.actor, theirs.where).reason,
+        Reason.NO_SERVICE,
+    ),
+    "seats.offer": (
+        lambda mine, theirs: (
+            mine.engine.seats.offer(
+                mine.actor, theirs.where, "ada", seconds=60, email=None, seat=hold(theirs)
+            ).reason
+        ),
+        Reason.NO_SERVICE,
+    ),
+    "waiting.join": (
+        lambda mine, theirs: mine.engine.waiting.join(mine.actor, theirs.where, "eve").reason,
+        Reason.NO_SERVICE,
+    ),
+    "waiting.forget": (lambda mine, theirs: mine.engine.waiting.forget(mine.actor, "eve"), 0),
+    "waiting.place": (
+        lambda mine, theirs: mine.engine.waiting.place(mine.actor, theirs.where, "eve").waiting,
+        None,
+    ),
+    "waiting.list": (lambda mine, theirs: mine.engine.waiting.list(mine.actor, theirs.where).items, ()),
+    "waiting.length": (lambda mine, theirs: mine.engine.waiting.length(mine.actor, theirs.where), 0),
+    "waiting.stands": (lambda mine, theirs: mine.engine.waiting.stands(mine.actor, theirs.where), False),
+    "waiting.serve": (
+        lambda mine, theirs: mine.engine.waiting.serve(mine.actor, theirs.project.id),
+        [],
+    ),
+    "waiting.serve_all": (lambda mine, theirs: mine.engine.waiting.serve_all(mine.actor), 0),
     "seats.sweep": (lambda mine, theirs: mine.engine.seats.sweep(mine.actor), 0),
     "journal.search": (
         lambda mine, theirs: [entry for entry in mine.entries() if entry.tenant != mine.actor.tenant],
@@ -467,6 +498,7 @@ SERVICES = (
     "subscriptions",
     "entitlements",
     "seats",
+    "waiting",
     "journal",
     "idempotency",
 )
@@ -494,8 +526,9 @@ def hold(world: World) -> str:
 
 
 @pytest.fixture
-def two(world: World) -> tuple[World, World]:
+def two() -> tuple[World, World]:
     """Two tenants on one store; the second has one of everything."""
+    world = World.in_memory(offer_seconds=60)
     theirs = world.stranger()
     theirs.engine.catalog.add(theirs.actor, slug="theirs", seats=5)
     theirs.service(None, plan="theirs")
@@ -504,6 +537,9 @@ def two(world: World) -> tuple[World, World]:
     theirs.engine.clients.add(theirs.actor, name="Known", external_id="theirs")
     theirs.seat("ada")
     theirs.engine.seats.hold(theirs.actor, theirs.where, "bob", seconds=60)
+    theirs.service(0, type="small")
+    small = theirs.engine.where(theirs.project.id, type="small")
+    theirs.engine.waiting.join(theirs.actor, small, "eve").require()
     theirs.engine.journal.checkpoint(theirs.actor)
     world.engine.catalog.add(world.actor, slug="mine", seats=5)
     return world, theirs

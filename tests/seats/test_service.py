@@ -22,7 +22,7 @@ from seatguard import (
     open_store,
 )
 from seatguard.journal.drafts import person_digest
-from seatguard.seats.service import Where
+from seatguard.seats.model import Where
 from seatguard.testing import FrozenClock
 from tests.worlds import Unchanged, World
 

@@ -23,6 +23,7 @@ from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
 from seatguard.subscriptions.model import Subscription
 from seatguard.tenants.model import Tenant
+from seatguard.waiting.model import Waiting
 
 R = TypeVar("R", bound=Record)
 
@@ -233,6 +234,7 @@ class MemoryWork:
         self.plan_versions: _Records[PlanVersion] = _Records(rows, "plan_versions", tenant)
         self.subscriptions: _Records[Subscription] = _Records(rows, "subscriptions", tenant)
         self.replies: _Records[Reply] = _Records(rows, "replies", tenant)
+        self.waiting: _Records[Waiting] = _Records(rows, "waiting", tenant)
         self.checkpoints: _Records[Checkpoint] = _Records(rows, "checkpoints", tenant)
         self.journal = _Journal(rows, tenant)
 

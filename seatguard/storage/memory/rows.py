@@ -29,6 +29,7 @@ UNIQUE: dict[str, tuple[tuple[str, ...], ...]] = {
     "plan_versions": (("plan", "number"),),
     "subscriptions": (("number",),),
     "replies": (("tenant", "route", "key"),),
+    "waiting": (("project", "mode", "holder_key"),),
     "checkpoints": (("tenant", "number"),),
 }
 """Kinds of record, and which of their fields are unique together; ``None`` equals nothing."""

@@ -36,6 +36,7 @@ from seatguard.storage.sqlalchemy.statements import (
 from seatguard.storage.sqlalchemy.types import can_hold
 from seatguard.subscriptions.model import Subscription
 from seatguard.tenants.model import Tenant
+from seatguard.waiting.model import Waiting
 
 R = TypeVar("R", bound=Record)
 
@@ -353,6 +354,11 @@ class SqlWork:
     def replies(self) -> _Records[Reply]:
         """See ``Work.replies``."""
         return _Records(self._connection, tables.reply, Reply, self._tenant)
+
+    @property
+    def waiting(self) -> _Records[Waiting]:
+        """See ``Work.waiting``."""
+        return _Records(self._connection, tables.waiting, Waiting, self._tenant)
 
     @property
     def checkpoints(self) -> _Records[Checkpoint]:

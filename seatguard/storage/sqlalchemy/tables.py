@@ -31,8 +31,9 @@ from seatguard.journal.rules import GENESIS
 from seatguard.seats.model import SeatState
 from seatguard.storage.sqlalchemy.types import Document, Instant, Json, OneOf, Words, digest, ident, name
 from seatguard.subscriptions.model import SubscriptionState
+from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0003"
+SCHEMA_HEAD = "0004"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -301,6 +302,27 @@ reply = Table(
     Column("body", LargeBinary, nullable=False),
     _version(),
     UniqueConstraint("tenant", "route", "key"),
+)
+
+waiting = Table(
+    "seatguard_waiting",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("project", "project"),
+    Column("mode", String(8), nullable=False),
+    Column("type", name(200), nullable=True),
+    Column("holder", name(150), nullable=False),
+    Column("holder_key", name(450), nullable=False),
+    Column("email", name(254), nullable=True),
+    Column("since", Instant, nullable=False),
+    Column("state", OneOf(WaitingState), nullable=False),
+    _ref("seat", nullable=True),
+    Column("asked_at", Instant, nullable=True),
+    _version(),
+    UniqueConstraint("project", "mode", "holder_key"),
+    Index(None, "project", "mode", "id"),
+    Index(None, "tenant", "id"),
 )
 
 checkpoint = Table(
