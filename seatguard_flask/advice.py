@@ -11,8 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 from seatguard.projects.service import fingerprint
-from seatguard.seats.model import SeatFacts
-from seatguard.seats.service import Where
+from seatguard.seats.model import SeatFacts, Where
 from seatguard_flask.attempts import FailedAttempts
 
 if TYPE_CHECKING:
