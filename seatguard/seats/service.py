@@ -440,6 +440,10 @@ class SeatService:
                     swept += self._gate.sweep(actor.tenant, subscription, lapse)
         return swept
 
+    def uncleared(self, actor: Actor) -> int:
+        """How many subscriptions have lapsed holds that nobody has cleared away yet; at most a page."""
+        return len(self._gate.lapsed(actor.tenant, limit=MAX_PAGE))
+
     def verify(self, actor: Actor, subscriptions: Sequence[str], *, repair: bool = False) -> Iterator[Drift]:
         """Subscriptions whose counter and seat rows disagree; with ``repair`` the rows win, on record."""
 

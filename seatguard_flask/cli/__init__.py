@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "seatguard_flask.cli.audit:verify_counters",
     "reconcile": "seatguard_flask.cli.reconcile:reconcile",
     "doors": "seatguard_flask.cli.doors:doors",
+    "doctor": "seatguard_flask.cli.doctor:doctor",
     "db": "seatguard_flask.cli.db:db",
 }
 """The commands and where they are."""

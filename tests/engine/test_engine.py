@@ -457,6 +457,7 @@ NOTHING: dict[str, tuple[Call, object]] = {
         [],
     ),
     "waiting.serve_all": (lambda mine, theirs: mine.engine.waiting.serve_all(mine.actor), 0),
+    "seats.uncleared": (lambda mine, theirs: mine.engine.seats.uncleared(mine.actor), 0),
     "seats.sweep": (lambda mine, theirs: mine.engine.seats.sweep(mine.actor), 0),
     "journal.search": (
         lambda mine, theirs: [entry for entry in mine.entries() if entry.tenant != mine.actor.tenant],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from seatguard.clock import Clock
 from seatguard.storage import Store
-from seatguard.storage.sqlalchemy.database import Database
+from seatguard.storage.sqlalchemy.database import Database, is_same_database
 from seatguard.storage.sqlalchemy.gate import SqlGate
 from seatguard.storage.sqlalchemy.ledger import SqlLedger
 from seatguard.storage.sqlalchemy.tables import metadata
 
-__all__ = ["Database", "SqlGate", "SqlLedger", "metadata", "open_sql_store"]
+__all__ = ["Database", "SqlGate", "SqlLedger", "is_same_database", "metadata", "open_sql_store"]
 
 
 def open_sql_store(url: str, *, clock: Clock) -> Store:

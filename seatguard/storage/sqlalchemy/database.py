@@ -312,6 +312,11 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
+def is_same_database(url: URL, uri: str) -> bool:
+    """Whether two URLs lead to one database, however they are spelled."""
+    return _place_of(url) == _place_of(make_url(uri))
+
+
 def _place_of(url: URL) -> tuple[object, ...]:
     """Where a database is, however it is spelled."""
     backend = url.get_backend_name().replace("mariadb", "mysql")
