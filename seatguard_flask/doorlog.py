@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import re
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy import inspect as inspect_mapped
+
+from seatguard.errors import InvalidInput
 
 if TYPE_CHECKING:
     from seatguard_flask.extension import Seatguard
@@ -25,6 +32,26 @@ _GUARDED = ("sqlalchemy.orm.persistence", "sqlalchemy.orm.bulk_persistence")
 # The old bulk methods use the same code and tell nobody.
 _UNTOLD = "_bulk_save_mappings"
 
+BLIND = (
+    "code that was not run while it was recorded, and processes that recorded nothing",
+    "rows that were switched on by an UPDATE",
+    "SQL that does not go through SQLAlchemy: of a driver, a trigger, another program",
+)
+"""What a recording cannot see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recordings say.
+
+    Attributes:
+        processes: how many recorded.
+        places: table and ``file:line`` of each INSERT that went past a guard, once.
+    """
+
+    processes: int
+    places: tuple[tuple[str, str], ...]
+
 
 class DoorLog:
     """Counts and logs INSERTs into the tables of guarded models that no guard took part in.
@@ -32,16 +59,21 @@ class DoorLog:
     On all engines of this process, whatever they are connected to; nothing is held up or refused. It sees
     neither other processes nor triggers, and no SQL that does not go through SQLAlchemy.
 
+    Args:
+        file: is added to, a line for each place when it is first seen; several processes may share it.
+
     >>> from seatguard_flask import Seatguard
     >>> with Seatguard().record_doors() as log:
     ...     log.total
     0
     """
 
-    def __init__(self, seats: Seatguard) -> None:
+    def __init__(self, seats: Seatguard, file: str | os.PathLike[str] | None = None) -> None:
         self._seats = seats
+        self._file = None if file is None else Path(file)
         self._lock = threading.Lock()
         self._places: Counter[tuple[str, str]] = Counter()
+        self._write({"recording": os.getpid()})
         event.listen(Engine, "before_cursor_execute", self._before)
 
     @property
@@ -84,7 +116,16 @@ class DoorLog:
         place = _host_line(sys._getframe(1))
         with self._lock:
             self._places[table, place] += 1
+            if self._places[table, place] == 1:
+                self._write({"table": table, "place": place})
         logger.warning("a user came in past the guard: INSERT INTO %s at %s", table, place)
+
+    def _write(self, line: dict[str, object]) -> None:
+        if self._file is None:
+            return
+        # One write of a few bytes at the end: lines of several processes do not mix.
+        with self._file.open("ab", buffering=0) as file:
+            file.write(json.dumps(line).encode() + b"\n")
 
     def _guarded_tables(self) -> set[str]:
         return {
@@ -92,6 +133,29 @@ class DoorLog:
             for guard in self._seats.model_guards
             for mapped in inspect_mapped(guard.meaning.model).self_and_descendants
         }
+
+
+def read(files: Iterable[str | os.PathLike[str]]) -> Recorded:
+    """What was recorded in these files.
+
+    Raises:
+        InvalidInput: one is not there, or nothing ever recorded into it.
+    """
+    processes, places = 0, dict[tuple[str, str], None]()
+    for file in files:
+        began = processes
+        try:
+            for line in Path(file).read_text(encoding="utf-8").splitlines():
+                found = json.loads(line)
+                if "recording" in found:
+                    processes += 1
+                else:
+                    places[found["table"], found["place"]] = None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InvalidInput.single("runtime", "unreadable", f"{file} is no recording: {error}") from error
+        if processes == began:
+            raise InvalidInput.single("runtime", "empty", f"{file} is empty: nothing recorded into it")
+    return Recorded(processes, tuple(places))
 
 
 def _by_a_guarded_session(frame: FrameType | None) -> bool:

@@ -23,6 +23,8 @@ from seatguard_flask.state import State
 from seatguard_flask.switches import Switches
 
 if TYPE_CHECKING:
+    import os
+
     from sqlalchemy.orm import Session
 
     from seatguard.actors import Actor
@@ -367,14 +369,17 @@ class Seatguard(Guards):
         found = tables(self, model, meaning, session, created)
         return Reconciliation(self, found, projects=projects, repair=repair, grace=grace).run()
 
-    def record_doors(self) -> DoorLog:
+    def record_doors(self, file: str | os.PathLike[str] | None = None) -> DoorLog:
         """Note every INSERT into a guarded model's table that goes past the guard: in the log, and counted.
 
-        For this process, until the log is closed. It refuses nothing. See also ``flask seatguard doors``.
+        For this process, until the log is closed. It refuses nothing.
+
+        Args:
+            file: to add a line to for each place; read by ``flask seatguard doors --runtime FILE``.
         """
         from seatguard_flask.doorlog import DoorLog
 
-        return DoorLog(self)
+        return DoorLog(self, file)
 
     @property
     def actor(self) -> Actor:

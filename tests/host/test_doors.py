@@ -217,7 +217,7 @@ def test_the_command_tells_doors_and_what_it_cannot_see(plant: Callable[..., Any
     assert BLIND[0] in told.output
     quiet = good.app.test_cli_runner().invoke(args=["seatguard", "doors", "--json"])
     assert quiet.exit_code == 0
-    assert json.loads(quiet.output) == {"ok": True, "doors": [], "cannot_see": list(BLIND)}
+    assert json.loads(quiet.output) == {"ok": True, "doors": [], "recordings": 0, "cannot_see": list(BLIND)}
 
 
 def test_inserts_past_the_guard_are_recorded(
@@ -250,3 +250,40 @@ def test_inserts_past_the_guard_are_recorded(
         connection.execute(insert(module.User), [{"name": "later", "is_active": True}])
     assert log.total == 4
     engine.dispose()
+
+
+def test_the_command_tells_what_was_recorded(plant: Callable[..., Any], tmp_path: Path) -> None:
+    """Doors that no search can find, once for each place, from all processes that wrote into the file."""
+    module = plant(HEAD, GUARD)
+    runner, file = module.app.test_cli_runner(), tmp_path / "doors.jsonl"
+    command = ["seatguard", "doors", "--runtime", str(file)]
+    assert "No such file" in runner.invoke(args=command).stderr
+    file.write_text("")
+    assert (runner.invoke(args=command).exit_code, runner.invoke(args=command).stderr) == (
+        2,
+        f"runtime: {file} is empty: nothing recorded into it\n",
+    )
+    engine = create_engine(f"sqlite:///{tmp_path / 'users.db'}")
+    module.Base.metadata.create_all(engine)
+    with module.seats.record_doors(file):
+        calm = runner.invoke(args=[*command, "--json"])
+        assert (calm.exit_code, json.loads(calm.stdout)["recordings"]) == (0, 1)
+        hidden = "us" + "er"
+        with engine.begin() as connection:
+            for number in range(2):
+                connection.execute(text(f"INSERT INTO {hidden} (name, is_active) VALUES ('{number}', true)"))
+    engine.dispose()
+    module.seats.record_doors(file).close()
+    told = runner.invoke(args=[*command, "--json"])
+    facts = json.loads(told.stdout)
+    (door,) = facts["doors"]
+    assert told.exit_code == 1
+    assert (door["kind"], __file__ in door["name"], door["why"]) == (
+        "insert",
+        True,
+        "was seen to INSERT INTO user past the guard",
+    )
+    assert (facts["recordings"], len(facts["cannot_see"])) == (2, 7)
+    shown = runner.invoke(args=command).stdout
+    assert "Recorded by 2 processes." in shown
+    assert "A recording cannot see:" in shown
