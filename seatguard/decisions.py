@@ -32,6 +32,7 @@ class Reason(StrEnum):
     STILL_SEATED = "still_seated"
     INSUFFICIENT_SCOPE = "insufficient_scope"
     TRANSITION_NOT_ALLOWED = "transition_not_allowed"
+    NOT_INCLUDED = "not_included"
 
     @property
     def retryable(self) -> bool:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from seatguard import signals
 from seatguard.actors import Actor
+from seatguard.catalog.feature_service import FeatureService
 from seatguard.catalog.model import Plan, PlanChange, PlanVersion
 from seatguard.catalog.service import CatalogService
 from seatguard.clients.service import ClientService
 from seatguard.clock import Clock, system_clock
 from seatguard.decisions import Decision
+from seatguard.entitlements.overriding import OverrideService
 from seatguard.entitlements.service import EntitlementService
 from seatguard.errors import InvalidInput, SeatguardError
 from seatguard.idempotency.service import IdempotencyService
@@ -29,6 +31,7 @@ from seatguard.journal.service import JournalService
 from seatguard.management.service import ManagementService
 from seatguard.projects.service import ProjectService
 from seatguard.records import every
+from seatguard.seats import holders
 from seatguard.seats.model import Drift, Where
 from seatguard.seats.service import SeatService
 from seatguard.signals import Fact, Tell
@@ -36,6 +39,7 @@ from seatguard.snapshots import Snapshots
 from seatguard.storage import Store, open_store
 from seatguard.subscriptions.rules import is_over_limit
 from seatguard.subscriptions.service import Change, SubscriptionService
+from seatguard.subscriptions.users import UserSubscriptionService
 from seatguard.tenants.model import DEFAULT_SLUG
 from seatguard.tenants.service import TenantService
 from seatguard.waiting.line import Line
@@ -137,7 +141,11 @@ class Seatguard:
         self.management = ManagementService(ledger, drafts, clock, new_id, entropy, options.pepper)
         self.catalog = CatalogService(ledger, drafts, clock, new_id)
         self.subscriptions = SubscriptionService(ledger, drafts, clock, new_id, self._agreed)
-        self.entitlements = EntitlementService(ledger, snapshots)
+        person = functools.partial(holders.normalize, fold_case=options.fold_case, field="user")
+        self.features = FeatureService(ledger, drafts, clock, new_id)
+        self.user_subscriptions = UserSubscriptionService(ledger, drafts, clock, new_id, person)
+        self.overrides = OverrideService(ledger, drafts, clock, new_id, person)
+        self.entitlements = EntitlementService(ledger, snapshots, clock, person)
         self.journal = JournalService(ledger, drafts, clock, new_id, options.journal_key)
         self.idempotency = IdempotencyService(ledger, clock, new_id)
         self._seats_at = functools.partial(
@@ -242,9 +250,10 @@ class Seatguard:
         _check_apply_to(apply_to)
         moved: Sequence[Change] = ()
         with self._ledger.begin(actor.tenant) as work:
-            published = self.catalog.publish(actor, work, slug, seats=seats)
+            published = self.catalog.publish(actor, work, slug, seats=seats, to_all=apply_to == "all")
             if apply_to == "all":
                 moved = self.subscriptions.follow(actor, work, published)
+            work.advance()
             work.commit()
         self._agreed(actor, moved)
         return published
@@ -278,29 +287,34 @@ class Seatguard:
         _check_apply_to(apply_to)
         moved: Sequence[Change] = ()
         with self._ledger.begin(actor.tenant) as work:
-            plan, published = self.catalog.change(actor, work, plan_id, change, version=version)
+            plan, published = self.catalog.change(
+                actor, work, plan_id, change, version=version, to_all=apply_to == "all"
+            )
             current = published or work.plan_versions.get(plan.current)
             if published is not None and apply_to == "all":
                 moved = self.subscriptions.follow(actor, work, published)
+            work.advance()
             work.commit()
         self._agreed(actor, moved)
         return PlanUpdate(plan, current, tuple(one.id for _, one in moved if is_over_limit(one)))
 
     def subscribers(self, actor: Actor, plan_id: str) -> int:
-        """How many subscriptions are on the plan, on any of its versions.
+        """How many subscriptions are on the plan, on any of its versions, and how many users by themselves.
 
         Raises:
             NotFound: no such plan in the tenant.
         """
         with self._ledger.read(actor.tenant) as work:
             plan = work.plans.get(plan_id)
-            return sum(
+            return work.user_subscriptions.count(plan=plan.id) + sum(
                 work.subscriptions.count(plan_version=version.id)
                 for version in every(work.plan_versions, plan=plan.id)
             )
 
     def erase_person(self, actor: Actor, username: object) -> Decision[dict[str, int]]:
-        """Drop a user's names from the journal. A user who still sits somewhere is to be released first.
+        """Drop a user's names from the journal, the user's own plans and overrides.
+
+        A user who still sits somewhere is to be released first.
 
         Lapsed holds are cleared away before: they too show a name, and would put it on record later. Who
         waits for a seat waits no longer.
@@ -313,6 +327,8 @@ class Seatguard:
         decision = may_erase(self.seats.seats_named(actor, username))
         if not decision.allowed:
             return decision
+        self.user_subscriptions.remove(actor, username)
+        self.overrides.clear_user(actor, username)
         entries = self.journal.erase(actor, self.seats.holder_key(username))
         return Decision(True, decision.reason, {"seats": 0, "entries": entries})
 

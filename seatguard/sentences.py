@@ -29,6 +29,7 @@ _SENTENCES = {
     Reason.STILL_SEATED: "the user still sits somewhere: release the user first",
     Reason.INSUFFICIENT_SCOPE: "the key's scopes do not cover this",
     Reason.TRANSITION_NOT_ALLOWED: "that state cannot follow the present one",
+    Reason.NOT_INCLUDED: "no service of the project includes this",
 }
 
 

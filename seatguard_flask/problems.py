@@ -68,6 +68,7 @@ STATUS: dict[str, int] = {
     Reason.SUSPENDED.value: 403,
     Reason.INACTIVE.value: 403,
     Reason.PLAN_INACTIVE.value: 403,
+    Reason.NOT_INCLUDED.value: 403,
     Reason.INSUFFICIENT_SCOPE.value: 403,
     # There is no such thing.
     Reason.NO_SERVICE.value: 404,

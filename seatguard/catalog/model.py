@@ -21,6 +21,7 @@ class Plan:
         display_order: where it stands among the plans shown to customers.
         description: what a customer reads about it.
         updated_at: of the last change, publications included; ``None`` before the first.
+        followed_from: number of the last version published to all: subscribers of an older one have it.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Plan:
     display_order: int = 0
     description: str | None = None
     updated_at: dt.datetime | None = None
+    followed_from: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.journal.ports import Journal
 from seatguard.records import Repository
@@ -22,8 +23,15 @@ class Work(Protocol):
         """Versions; (plan, number) is unique."""
 
     @property
+    def features(self) -> Repository[Feature]:
+        """Features; the name is unique."""
+
+    @property
     def journal(self) -> Journal:
         """Entries."""
+
+    def advance(self) -> None:
+        """Let every process read anew what the tenant's users may do; call it last, just before commit."""
 
     def commit(self) -> None:
         """Make everything this unit wrote final."""

@@ -98,6 +98,7 @@ class CatalogService:
         *,
         seats: int | Keep | None,
         offer: Mapping[str, Any] | None = None,
+        to_all: bool = True,
     ) -> PlanVersion:
         """Publish the next version of a plan within the caller's unit of work.
 
@@ -105,18 +106,30 @@ class CatalogService:
 
         Args:
             offer: members of the offer to change; the others stay as they are.
+            to_all: whether subscribers of older versions have it too.
 
         Raises:
             NotFound: no such plan in the tenant.
         """
-        return self._publish(actor, work, work.plans.lock(_by_slug(work, slug).id), seats, offer or {})
+        plan = work.plans.lock(_by_slug(work, slug).id)
+        return self._publish(actor, work, plan, seats, offer or {}, to_all=to_all)
 
     def change(
-        self, actor: Actor, work: Work, plan_id: str, change: PlanChange, *, version: int | None
+        self,
+        actor: Actor,
+        work: Work,
+        plan_id: str,
+        change: PlanChange,
+        *,
+        version: int | None,
+        to_all: bool = True,
     ) -> tuple[Plan, PlanVersion | None]:
         """Change a plan within the caller's unit of work; what is as wanted already writes nothing.
 
         The engine calls this together with moving the subscribers; see ``Seatguard.update_plan``.
+
+        Args:
+            to_all: as in :meth:`publish`.
 
         Returns:
             the plan, and the version that was published if what it promises has changed.
@@ -136,7 +149,7 @@ class CatalogService:
         plan = self._described(actor, work, plan, change)
         seats = last.seats if isinstance(change.seats, Keep) else change.seats
         if Offer.from_data(last.offer.to_data() | dict(change.offer)) != last.offer or seats != last.seats:
-            published = self._publish(actor, work, plan, seats, change.offer)
+            published = self._publish(actor, work, plan, seats, change.offer, to_all=to_all)
             plan = work.plans.get(plan_id)
         return plan, published
 
@@ -242,6 +255,8 @@ class CatalogService:
         plan: Plan,
         seats: int | Keep | None,
         offer: Mapping[str, Any],
+        *,
+        to_all: bool,
     ) -> PlanVersion:
         last = work.plan_versions.get(plan.current)
         offered = Offer.from_data(last.offer.to_data() | dict(offer))
@@ -259,9 +274,9 @@ class CatalogService:
                 for name in sorted(before.keys() | after.keys())
                 if before.get(name) != after.get(name)
             }
-        self._replaced(
-            actor, work, replace(plan, current=published.id), "plan.published", data, subject=published.id
-        )
+        followed = published.number if to_all else plan.followed_from
+        moved = replace(plan, current=published.id, followed_from=followed)
+        self._replaced(actor, work, moved, "plan.published", data, subject=published.id)
         return published
 
     def _replaced(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import TypeVar
 
 from seatguard.entitlements.model import Terms
 from seatguard.subscriptions.model import Subscription
+
+E = TypeVar("E", Terms, Subscription)
 
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 
@@ -38,4 +41,9 @@ def terms(subscription: Subscription, plan_slug: str | None) -> Terms:
 
 def in_order(several: Iterable[Terms]) -> tuple[Terms, ...]:
     """In which order a project's subscriptions are asked for a seat: earliest end, then lowest number."""
+    return in_order_of_end(several)
+
+
+def in_order_of_end(several: Iterable[E]) -> tuple[E, ...]:
+    """Earliest end, then lowest number."""
     return tuple(sorted(several, key=lambda one: (one.closes_at or _NEVER, one.number)))

@@ -6,15 +6,17 @@ import datetime as dt
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
+from seatguard.entitlements.overrides import Override
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Checkpoint
 from seatguard.journal.ports import Journal
 from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.records import Repository
-from seatguard.subscriptions.model import Subscription
+from seatguard.subscriptions.model import Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 from seatguard.waiting.model import Waiting
 
@@ -55,6 +57,18 @@ class Work(Protocol):
         """Plan versions; (plan, number) is unique."""
 
     @property
+    def features(self) -> Repository[Feature]:
+        """Features; (tenant, name) is unique."""
+
+    @property
+    def overrides(self) -> Repository[Override]:
+        """Overrides; (tenant, level, subject) is unique."""
+
+    @property
+    def user_subscriptions(self) -> Repository[UserSubscription]:
+        """Users' own subscriptions; (tenant, user_key, slot) is unique."""
+
+    @property
     def subscriptions(self) -> Repository[Subscription]:
         """Subscriptions; the number is unique. The gate's own numbers are no part of the record."""
 
@@ -82,6 +96,12 @@ class Work(Protocol):
 
     def holds_lapsed(self, subscription: str, now: dt.datetime) -> int:
         """How many holds past their end are still in that counter."""
+
+    def generation(self) -> int:
+        """How often something was changed that decides what the tenant's users may do."""
+
+    def advance(self) -> None:
+        """Count such a change. Locks a row that all of the tenant's changes lock: call it last."""
 
     def commit(self) -> None:
         """Make everything this unit wrote final."""

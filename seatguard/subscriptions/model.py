@@ -110,3 +110,31 @@ class Subscription:
     opens_at: dt.datetime | None
     closes_at: dt.datetime | None
     version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSubscription:
+    """A user on a plan. Not being there is not being subscribed: one that ended is in the journal.
+
+    Attributes:
+        user: the host's id of the user, as it was given.
+        user_key: equal for two spellings of one user.
+        slot: unique for the user: empty where a user has at most one plan, else the plan's id.
+        number: of the plan version that was current when the user came; newer versions published to all
+            take its place.
+        since: when the user came to this plan.
+        ends_at: first instant at which it grants nothing any more; ``None`` is never.
+    """
+
+    id: str
+    tenant: str
+    user: str
+    user_key: str
+    slot: str
+    plan: str
+    number: int
+    since: dt.datetime
+    ends_at: dt.datetime | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    version: int = 1

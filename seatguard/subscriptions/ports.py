@@ -10,11 +10,16 @@ from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.journal.ports import Journal
 from seatguard.projects.model import Project
 from seatguard.records import Repository
-from seatguard.subscriptions.model import Subscription
+from seatguard.subscriptions.model import Subscription, UserSubscription
+from seatguard.tenants.model import Tenant
 
 
 class Work(Protocol):
     """The narrow view of a unit of work that this slice uses."""
+
+    @property
+    def tenants(self) -> Repository[Tenant]:
+        """The tenant itself."""
 
     @property
     def projects(self) -> Repository[Project]:
@@ -33,6 +38,10 @@ class Work(Protocol):
         """Subscriptions; the number is unique."""
 
     @property
+    def user_subscriptions(self) -> Repository[UserSubscription]:
+        """Users' own subscriptions; (user_key, slot) is unique."""
+
+    @property
     def journal(self) -> Journal:
         """Entries."""
 
@@ -44,6 +53,9 @@ class Work(Protocol):
 
     def holds_lapsed(self, subscription: str, now: dt.datetime) -> int:
         """How many of them are holds past their end that were not cleared away yet."""
+
+    def advance(self) -> None:
+        """Let every process read anew what the tenant's users may do; call it last, just before commit."""
 
     def commit(self) -> None:
         """Make everything this unit wrote final."""

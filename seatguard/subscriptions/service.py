@@ -140,6 +140,7 @@ class SubscriptionService:
                     },
                 )
             )
+            work.advance()
             work.commit()
         self._changed(actor, [("subscription.added", subscription)])
         return subscription
@@ -185,6 +186,7 @@ class SubscriptionService:
                 kind = "subscription.limit_changed"
                 numbers = {"before": before.limit, "after": after.limit, "cap": after.cap, "live": seated}
                 changes = [(kind, self._replace(actor, work, after, kind, numbers))]
+                work.advance()
                 work.commit()
         self._changed(actor, changes)
         return decision
@@ -214,6 +216,7 @@ class SubscriptionService:
                 "subscription.renewed",
                 {"before": _text(before.expires_on), "after": _text(day)},
             )
+            work.advance()
             work.commit()
         self._changed(actor, [("subscription.renewed", renewed)])
         return renewed
@@ -242,6 +245,7 @@ class SubscriptionService:
                 kind = "subscription.plan_changed"
                 data = {"plan": plan, "before": before.limit, "after": after.limit}
                 changes = [(kind, self._replace(actor, work, after, kind, data))]
+                work.advance()
                 work.commit()
         self._changed(actor, changes)
         return decision
@@ -324,6 +328,7 @@ class SubscriptionService:
                 return before
             after = self._resolved(work, replace(before, state=state))
             after = self._replace(actor, work, after, _VERBS[state], {"before": before.state.value})
+            work.advance()
             work.commit()
         self._changed(actor, [(_VERBS[state], after)])
         return after

@@ -21,6 +21,9 @@ class Work(Protocol):
     def journal(self) -> Journal:
         """Entries."""
 
+    def advance(self) -> None:
+        """Let every process read anew what the tenant's users may do; call it last, just before commit."""
+
     def commit(self) -> None:
         """Make everything this unit wrote final."""
 
@@ -30,6 +33,9 @@ class Ledger(Protocol):
 
     def begin(self, tenant: str) -> AbstractContextManager[Work]:
         """A unit that reads and writes one tenant's records; left without commit, it changed nothing."""
+
+    def read(self, tenant: str) -> AbstractContextManager[Work]:
+        """A unit that only reads one tenant's records."""
 
     def read_all(self) -> AbstractContextManager[Work]:
         """A unit that reads the records of every tenant."""

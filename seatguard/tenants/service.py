@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from seatguard.actors import Actor
 from seatguard.clock import Clock
-from seatguard.errors import Conflict, NotFound
+from seatguard.errors import Conflict, InvalidInput, NotFound
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
-from seatguard.records import valid_name, valid_slug
+from seatguard.records import KEEP, Keep, valid_flag, valid_name, valid_slug
 from seatguard.tenants.model import DEFAULT_SLUG, Tenant
 from seatguard.tenants.ports import Ledger
 
@@ -32,6 +35,43 @@ class TenantService:
         if found is None:
             raise NotFound("tenant", slug)
         return found
+
+    def get(self, actor: Actor) -> Tenant:
+        """The actor's own tenant."""
+        with self._ledger.read(actor.tenant) as work:
+            return work.tenants.get(actor.tenant)
+
+    def configure(
+        self,
+        actor: Actor,
+        *,
+        one_plan_per_user: bool | Keep = KEEP,
+        scopes: Sequence[str] | Keep | None = KEEP,
+    ) -> Tenant:
+        """Set how the actor's tenant sells; see :class:`TenantOptions`. What is so already writes nothing.
+
+        Raises:
+            InvalidInput: a value cannot be used.
+        """
+        with self._ledger.begin(actor.tenant) as work:
+            tenant = work.tenants.lock(actor.tenant)
+            options = tenant.options
+            if not isinstance(one_plan_per_user, Keep):
+                flag = valid_flag(one_plan_per_user, field="one_plan_per_user")
+                options = replace(options, one_plan_per_user=flag)
+            if not isinstance(scopes, Keep):
+                options = replace(options, scopes=None if scopes is None else _texts(scopes))
+            if options == tenant.options:
+                return tenant
+            configured = replace(tenant, options=options, version=tenant.version + 1)
+            work.tenants.replace(configured)
+            data = {"before": tenant.options.to_data(), "after": options.to_data()}
+            work.journal.append(
+                self._drafts.draft(actor, "tenant.configured", "tenant", tenant.id, data=data)
+            )
+            work.advance()
+            work.commit()
+        return configured
 
     def ensure(self, slug: str = DEFAULT_SLUG, *, name: str | None = None) -> Tenant:
         """The tenant of that slug, added if it is not there yet; safe to call from many processes."""
@@ -58,3 +98,9 @@ class TenantService:
         except Conflict:
             return self.named(slug)
         return tenant
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
+        raise InvalidInput.single("scopes", "list_expected", f"must be a list of scopes, not {values!r}")
+    return tuple(dict.fromkeys(values))

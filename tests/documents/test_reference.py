@@ -19,7 +19,13 @@ from seatguard_flask.views import ROUTES
 DOCS = Path(__file__).parents[2] / "docs"
 
 # Reasons and codes that no route of the API can answer with.
-NOT_OVER_HTTP = {"plan_inactive", "limit_below_usage", "still_seated", "transition_not_allowed"}
+NOT_OVER_HTTP = {
+    "plan_inactive",
+    "limit_below_usage",
+    "still_seated",
+    "transition_not_allowed",
+    "not_included",
+}
 
 
 def rows(page: str, heading: str) -> list[list[str]]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from seatguard import NotFound, Reason, Seatguard, StorageUnavailable, Store, open_store
-from seatguard.catalog.model import PlanChange
+from seatguard.catalog import Offer, PlanChange
+from seatguard.entitlements import Grants, Subject
 from seatguard.idempotency.model import Begun
 from seatguard.journal.drafts import person_digest
 from seatguard.journal.model import canonical
@@ -324,6 +325,25 @@ NOT_FOUND: dict[str, Call] = {
     "management.find": lambda mine, theirs: mine.engine.management.find(mine.actor, manager(theirs).prefix),
     "management.rotate": lambda mine, theirs: mine.engine.management.rotate(mine.actor, manager(theirs).id),
     "management.revoke": lambda mine, theirs: mine.engine.management.revoke(mine.actor, manager(theirs).id),
+    "user_subscriptions.assign": lambda mine, theirs: mine.engine.user_subscriptions.assign(
+        mine.actor, "ada", plan=plan(theirs).id
+    ),
+    "user_subscriptions.remove": lambda mine, theirs: mine.engine.user_subscriptions.remove(
+        mine.actor, "ada", plan="theirs"
+    ),
+    "features.get": lambda mine, theirs: mine.engine.features.get(mine.actor, "theirs"),
+    "overrides.change_subscription": lambda mine, theirs: mine.engine.overrides.change_subscription(
+        mine.actor, service(theirs).id, {"features": {"stolen": True}}
+    ),
+    "overrides.of_subscription": lambda mine, theirs: mine.engine.overrides.of_subscription(
+        mine.actor, service(theirs).id
+    ),
+    "entitlements.check": lambda mine, theirs: mine.engine.entitlements.check(
+        mine.actor, Subject(subscription=service(theirs).id), "theirs"
+    ),
+    "entitlements.allowance": lambda mine, theirs: mine.engine.entitlements.allowance(
+        mine.actor, Subject(subscription=service(theirs).id), "theirs"
+    ),
     "seats.confirm": lambda mine, theirs: mine.engine.seats.confirm(mine.actor, theirs.where, hold(theirs)),
     "seats.confirm_for": lambda mine, theirs: mine.engine.seats.confirm_for(
         mine.actor, theirs.where, hold(theirs), "eve"
@@ -373,6 +393,27 @@ NOTHING: dict[str, tuple[Call, object]] = {
     "subscriptions.list": (
         lambda mine, theirs: mine.engine.subscriptions.list(mine.actor, project_id=theirs.project.id).items,
         (),
+    ),
+    "user_subscriptions.of": (
+        lambda mine, theirs: mine.engine.user_subscriptions.of(mine.actor, "ada"),
+        (),
+    ),
+    "user_subscriptions.list": (
+        lambda mine, theirs: mine.engine.user_subscriptions.list(mine.actor, plan_id=plan(theirs).id).items,
+        (),
+    ),
+    "features.list": (lambda mine, theirs: mine.engine.features.list(mine.actor).items, ()),
+    "overrides.of_user": (lambda mine, theirs: mine.engine.overrides.of_user(mine.actor, "ada"), Offer()),
+    "overrides.defaults": (lambda mine, theirs: mine.engine.overrides.defaults(mine.actor), Offer()),
+    "overrides.clear_user": (
+        lambda mine, theirs: mine.engine.overrides.clear_user(mine.actor, "ada"),
+        Offer(),
+    ),
+    "entitlements.granted": (
+        lambda mine, theirs: mine.engine.entitlements.granted(
+            mine.actor, Subject(user="ada", project=theirs.project.id)
+        ),
+        Grants(sources=()),
     ),
     "entitlements.terms": (
         lambda mine, theirs: mine.engine.entitlements.terms(mine.actor.tenant, theirs.project.id).value,
@@ -473,6 +514,11 @@ NOTHING: dict[str, tuple[Call, object]] = {
 ELSEWHERE = {
     "tenants.ensure": "makes or finds tenants by slug: the operator's own",
     "tenants.named": "finds tenants by slug: the operator's own",
+    "tenants.get": "the actor's own",
+    "tenants.configure": "the actor's own",
+    "features.define": "names no foreign id; names are a tenant's own: features.get",
+    "overrides.change_user": "names no foreign id; users are a tenant's own: overrides.of_user",
+    "overrides.change_defaults": "the actor's own tenant: overrides.defaults",
     "clients.add": "names no foreign id",
     "management.add": "names no foreign id",
     "management.identify": "finds out the tenant: that is its task",
@@ -496,7 +542,10 @@ SERVICES = (
     "projects",
     "management",
     "catalog",
+    "features",
     "subscriptions",
+    "user_subscriptions",
+    "overrides",
     "entitlements",
     "seats",
     "waiting",
@@ -541,6 +590,10 @@ def two() -> tuple[World, World]:
     theirs.service(0, type="small")
     small = theirs.engine.where(theirs.project.id, type="small")
     theirs.engine.waiting.join(theirs.actor, small, "eve").require()
+    theirs.engine.features.define(theirs.actor, "theirs", kind="boolean")
+    theirs.engine.user_subscriptions.assign(theirs.actor, "ada", plan="theirs")
+    theirs.engine.overrides.change_user(theirs.actor, "ada", {"features": {"theirs": True}})
+    theirs.engine.overrides.change_defaults(theirs.actor, {"features": {"theirs": True}})
     theirs.engine.journal.checkpoint(theirs.actor)
     world.engine.catalog.add(world.actor, slug="mine", seats=5)
     return world, theirs

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast
 
+from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
+from seatguard.entitlements.overrides import Override
 from seatguard.errors import Conflict, NotFound
 from seatguard.idempotency.model import Reply
 from seatguard.ids import floor
@@ -21,7 +23,7 @@ from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
-from seatguard.subscriptions.model import Subscription
+from seatguard.subscriptions.model import Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 from seatguard.waiting.model import Waiting
 
@@ -224,6 +226,7 @@ class MemoryWork:
 
     def __init__(self, rows: MemoryRows, tenant: str | None) -> None:
         self._rows = rows
+        self._tenant = tenant or ""
         self.tenants: _Records[Tenant] = _Records(rows, "tenants", tenant)
         self.clients: _Records[Client] = _Records(rows, "clients", tenant)
         self.projects: _Records[Project] = _Records(rows, "projects", tenant)
@@ -232,6 +235,9 @@ class MemoryWork:
         self.management_keys: _Records[ManagementKey] = _Records(rows, "management_keys", tenant)
         self.plans: _Records[Plan] = _Records(rows, "plans", tenant)
         self.plan_versions: _Records[PlanVersion] = _Records(rows, "plan_versions", tenant)
+        self.features: _Records[Feature] = _Records(rows, "features", tenant)
+        self.overrides: _Records[Override] = _Records(rows, "overrides", tenant)
+        self.user_subscriptions: _Records[UserSubscription] = _Records(rows, "user_subscriptions", tenant)
         self.subscriptions: _Records[Subscription] = _Records(rows, "subscriptions", tenant)
         self.replies: _Records[Reply] = _Records(rows, "replies", tenant)
         self.waiting: _Records[Waiting] = _Records(rows, "waiting", tenant)
@@ -250,6 +256,14 @@ class MemoryWork:
     def holds_lapsed(self, subscription: str, now: dt.datetime) -> int:
         """See ``Work.holds_lapsed``."""
         return sum(hold.has_lapsed(now) for hold in self._rows.holds[subscription].values())
+
+    def generation(self) -> int:
+        """See ``Work.generation``."""
+        return self._rows.generations.get(self._tenant, 0)
+
+    def advance(self) -> None:
+        """See ``Work.advance``."""
+        self._rows.set(self._rows.generations, self._tenant, self.generation() + 1)
 
     def commit(self) -> None:
         """See ``Work.commit``."""

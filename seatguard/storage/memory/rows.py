@@ -27,6 +27,9 @@ UNIQUE: dict[str, tuple[tuple[str, ...], ...]] = {
     "management_keys": (("digest",),),
     "plans": (("tenant", "slug"),),
     "plan_versions": (("plan", "number"),),
+    "features": (("tenant", "name"),),
+    "overrides": (("tenant", "level", "subject"),),
+    "user_subscriptions": (("tenant", "user_key", "slot"),),
     "subscriptions": (("number",),),
     "replies": (("tenant", "route", "key"),),
     "waiting": (("project", "mode", "holder_key"),),
@@ -62,6 +65,7 @@ class MemoryRows:
     counters: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     entries: dict[str, Entry] = field(default_factory=dict)
     streams: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    generations: dict[str, int] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     last_service: int = 0
     last_seat: int = 0

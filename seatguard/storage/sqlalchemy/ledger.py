@@ -11,8 +11,10 @@ from sqlalchemy import Connection, ScalarSelect, Select, Table, delete, exists, 
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
+from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
+from seatguard.entitlements.overrides import Override
 from seatguard.errors import Conflict, NotFound
 from seatguard.idempotency.model import Reply
 from seatguard.ids import floor, is_uuid
@@ -29,12 +31,14 @@ from seatguard.storage.sqlalchemy.statements import (
     ADD_ENTRY,
     ENTRY_COLUMNS,
     ENTRY_FIELDS,
+    GENERATION,
+    advance,
     fields_of,
     list_records,
     one_record,
 )
 from seatguard.storage.sqlalchemy.types import can_hold
-from seatguard.subscriptions.model import Subscription
+from seatguard.subscriptions.model import Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 from seatguard.waiting.model import Waiting
 
@@ -346,6 +350,21 @@ class SqlWork:
         return _Records(self._connection, tables.plan_version, PlanVersion, self._tenant)
 
     @property
+    def features(self) -> _Records[Feature]:
+        """See ``Work.features``."""
+        return _Records(self._connection, tables.feature, Feature, self._tenant)
+
+    @property
+    def overrides(self) -> _Records[Override]:
+        """See ``Work.overrides``."""
+        return _Records(self._connection, tables.override, Override, self._tenant)
+
+    @property
+    def user_subscriptions(self) -> _Records[UserSubscription]:
+        """See ``Work.user_subscriptions``."""
+        return _Records(self._connection, tables.user_subscription, UserSubscription, self._tenant)
+
+    @property
     def subscriptions(self) -> _Records[Subscription]:
         """See ``Work.subscriptions``."""
         return _Records(self._connection, tables.subscription, Subscription, self._tenant)
@@ -394,6 +413,14 @@ class SqlWork:
         return int(
             self._connection.execute(select(func.count()).select_from(table).where(lapsed)).scalar_one()
         )
+
+    def generation(self) -> int:
+        """See ``Work.generation``."""
+        return int(self._connection.execute(GENERATION, {"tenant": self._tenant}).scalar() or 0)
+
+    def advance(self) -> None:
+        """See ``Work.advance``."""
+        self._connection.execute(advance(self._connection.dialect.name), {"tenant": self._tenant})
 
     def commit(self) -> None:
         """See ``Work.commit``."""

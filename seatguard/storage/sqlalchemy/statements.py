@@ -6,11 +6,24 @@ import dataclasses
 import functools
 from typing import Any
 
-from sqlalchemy import BindParameter, Integer, Select, Table, and_, bindparam, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Executable,
+    Integer,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from seatguard.journal.model import Entry
 from seatguard.seats.model import Seat
-from seatguard.storage.sqlalchemy.tables import entry, seat, subscription
+from seatguard.storage.sqlalchemy.tables import entry, generation, seat, subscription
 
 
 @functools.cache
@@ -123,3 +136,17 @@ RAISE_CEILING = (
     .where(subscription.c.id == bindparam("subscription_id"), subscription.c.ceiling < bindparam("at_least"))
     .values(ceiling=bindparam("at_least"))
 )
+
+GENERATION = select(generation.c.value).where(generation.c.tenant == bindparam("tenant"))
+
+
+@functools.cache
+def advance(dialect: str) -> Executable:
+    """Counts the tenant's generation on, from nothing too. Parameter: ``tenant``."""
+    values = {"tenant": bindparam("tenant"), "value": 1}
+    if dialect in ("mysql", "mariadb"):
+        return mysql.insert(generation).values(values).on_duplicate_key_update(value=generation.c.value + 1)
+    made = postgresql.insert(generation) if dialect == "postgresql" else sqlite.insert(generation)
+    return made.values(values).on_conflict_do_update(
+        index_elements=[generation.c.tenant], set_={"value": generation.c.value + 1}
+    )

@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from seatguard.catalog.features import Definition, FeatureKind
 from seatguard.catalog.offers import Offer
 from seatguard.clients.model import ClientState
 from seatguard.idempotency.model import ReplyState
@@ -31,9 +32,10 @@ from seatguard.journal.rules import GENESIS
 from seatguard.seats.model import SeatState
 from seatguard.storage.sqlalchemy.types import Document, Instant, Json, OneOf, Words, digest, ident, name
 from seatguard.subscriptions.model import SubscriptionState
+from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0004"
+SCHEMA_HEAD = "0005"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -79,6 +81,7 @@ tenant = Table(
     Column("created_at", Instant, nullable=False),
     _version(),
     *_chain(),
+    Column("options", Document(TenantOptions.from_stored), nullable=True),
 )
 
 client = Table(
@@ -180,8 +183,64 @@ plan = Table(
     Column("display_order", Integer, nullable=False, server_default="0"),
     Column("description", name(1000), nullable=True),
     Column("updated_at", Instant, nullable=True),
+    Column("followed_from", Integer, nullable=False, server_default="1"),
     UniqueConstraint("tenant", "slug"),
 )
+
+feature = Table(
+    "seatguard_feature",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    Column("name", name(130), nullable=False),
+    Column("kind", OneOf(FeatureKind), nullable=False),
+    Column("definition", Document(Definition.from_stored), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "name"),
+)
+
+override = Table(
+    "seatguard_override",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    Column("level", String(16), nullable=False),
+    Column("subject", name(450), nullable=False),
+    Column("username", name(150), key="user", nullable=True),
+    Column("grants", Document(Offer.from_stored), nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "level", "subject"),
+)
+
+user_subscription = Table(
+    "seatguard_user_subscription",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    Column("username", name(150), key="user", nullable=False),
+    Column("user_key", name(450), nullable=False),
+    Column("slot", name(36), nullable=False),
+    _ref("plan"),
+    Column("number", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=True),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "user_key", "slot"),
+    Index(None, "plan", "id"),
+)
+
+generation = Table(
+    "seatguard_generation",
+    metadata,
+    Column("tenant", ident(), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""Counts the changes that decide what a tenant's users may do. A row of its own: inserting a client
+locks the tenant's row through its foreign key, and two that count on there would wait for each other."""
 
 plan_version = Table(
     "seatguard_plan_version",
