@@ -31,7 +31,7 @@ from seatguard.journal.service import JournalService
 from seatguard.management.service import ManagementService
 from seatguard.projects.service import ProjectService
 from seatguard.records import every
-from seatguard.seats import holders
+from seatguard.seats import holders, telling
 from seatguard.seats.model import Drift, Where
 from seatguard.seats.service import SeatService
 from seatguard.signals import Fact, Tell
@@ -334,13 +334,19 @@ class Seatguard:
 
     def verify(self, actor: Actor, *, repair: bool = False) -> Iterator[Drift]:
         """Compare the counter of every subscription with its seats; with ``repair`` the seats win."""
+        found: list[Drift] = []
         after: str | None = None
-        while True:
-            page = self.subscriptions.list(actor, limit=200, after=after)
-            yield from self.seats.verify(actor, [one.id for one in page.items], repair=repair)
-            if page.after is None:
-                return
-            after = page.after
+        try:
+            while True:
+                page = self.subscriptions.list(actor, limit=200, after=after)
+                for drift in self.seats.verify(actor, [one.id for one in page.items], repair=repair):
+                    found.append(drift)
+                    yield drift
+                if page.after is None:
+                    return
+                after = page.after
+        finally:
+            self.announce(telling.drifted(actor, found, repair=repair))
 
     def unchecked(self, actor: Actor, project_id: str, reason: str) -> None:
         """Put on record that a user of the project was let pass undecided: nobody could say yes or no.

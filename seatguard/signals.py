@@ -56,6 +56,11 @@ subscription_changed = _names.signal(
     "subscription-changed",
     doc="An agreement was made or changed. Also: ``change``, as the journal calls it, and ``record``.",
 )
+reconcile_drift = _names.signal(
+    "reconcile-drift",
+    doc="A check found counters that differ from their seats, or seats that differ from the host's users."
+    " Also: ``findings``, all of them, and ``repair``, whether they were to be put right.",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -361,13 +361,13 @@ class Seatguard(Guards):
             StorageUnavailable: a database did not answer in time; running it again is safe.
         """
         from seatguard_flask.models import Meaning
-        from seatguard_flask.reconciling import Reconciliation, tables
+        from seatguard_flask.reconciling import reconcile, tables
 
         meaning = None
         if model is not None and project is not None and subject is not None:
             meaning = Meaning(model=model, project=project, subject=subject, counts=counts)
         found = tables(self, model, meaning, session, created)
-        return Reconciliation(self, found, projects=projects, repair=repair, grace=grace).run()
+        return reconcile(self, found, projects=projects, repair=repair, grace=grace)
 
     def record_doors(self, file: str | os.PathLike[str] | None = None) -> DoorLog:
         """Note every INSERT into a guarded model's table that goes past the guard: in the log, and counted.

@@ -27,6 +27,7 @@ _SIGNALS = (
     "hold_expired",
     "usage_threshold",
     "subscription_changed",
+    "reconcile_drift",
 )
 
 

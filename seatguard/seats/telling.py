@@ -54,6 +54,13 @@ def expired(actor: Actor, seats: Iterable[Seat], found: Sequence[Terms]) -> Iter
         yield Fact(signals.hold_expired, {**told, "subscription": seat.subscription, "seat": seat})
 
 
+def drifted(actor: Actor, findings: Sequence[object], *, repair: bool) -> Iterator[Fact]:
+    """What a check found; nothing when it found nothing."""
+    if findings:
+        told = {**_nowhere(actor, None), "findings": tuple(findings), "repair": repair}
+        yield Fact(signals.reconcile_drift, told)
+
+
 def _common(actor: Actor, terms: Terms) -> dict[str, Any]:
     return {
         "actor": actor.label,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import Engine, String, create_engine, func, select, text
 from sqlalchemy.exc import OperationalError, PendingRollbackError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from seatguard import Denied, Misconfigured, StorageUnavailable
+from seatguard import Denied, Misconfigured, StorageUnavailable, signals
 from seatguard.journal.ports import Search
 from seatguard.testing import FrozenClock
 from seatguard_flask import Seatguard
@@ -185,6 +186,33 @@ def test_repairs_are_on_record(either: Host) -> None:
     assert sorted(entry.kind for entry in page.items) == ["seat.released", "seat.taken"]
 
 
+def test_a_reconciliation_tells_what_it_found_and_did(either: Host) -> None:
+    """One signal with all findings when it is over, and one for each seat that was given or freed; silence
+    when there was nothing."""
+    either.add("ada")
+    either.sql(either.row("bob"), "DELETE FROM user_account WHERE name = 'ada'")
+    heard: list[tuple[str, dict[str, Any]]] = []
+    with ExitStack() as stack:
+        for name in ("seat_taken", "seat_released", "reconcile_drift"):
+
+            def hear(_sender: object, *, name: str = name, **facts: Any) -> None:
+                heard.append((name, facts))
+
+            stack.enter_context(getattr(signals, name).connected_to(hear, sender=either.seats.engine))
+        told = either.reconcile()
+        repaired = either.reconcile(repair=True)
+        either.reconcile()
+    assert [name for name, _ in heard] == [
+        "reconcile_drift",
+        "seat_released",
+        "seat_taken",
+        "reconcile_drift",
+    ]
+    assert (heard[0][1]["findings"], heard[0][1]["repair"]) == (told.findings, False)
+    assert (heard[-1][1]["findings"], heard[-1][1]["repair"]) == (repaired.findings, True)
+    assert [facts["seat"].holder for _, facts in heard[1:3]] == ["ada", "bob"]
+
+
 def test_nobody_is_evicted_for_a_missing_seat(either: Host) -> None:
     """A full project refuses the user beyond its limit, and says why."""
     either.add(*(f"user{number}" for number in range(5)))
@@ -241,7 +269,7 @@ def test_users_that_belong_nowhere_are_told(either: Host) -> None:
 def test_a_function_as_subject_and_pages_of_users(either: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names that only Python can tell, over several pages of rows and seats."""
     monkeypatch.setattr("seatguard_flask.usertable.PAGE", 2)
-    monkeypatch.setattr("seatguard_flask.reconciling.MAX_PAGE", 2)
+    monkeypatch.setattr("seatguard_flask.reconciling.comparing.MAX_PAGE", 2)
     meaning: dict[str, Any] = {"model": User, "project": "acme", "subject": lambda user: f"u-{user.name}"}
     either.add("ada", "bob", "cleo", "dora", "eve")
     first = either.reconcile(repair=True, **meaning)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from seatguard import Seatguard, StorageUnavailable, signals
 from seatguard.testing import FailingCalls
@@ -23,6 +25,7 @@ NAMES = (
     "hold_expired",
     "usage_threshold",
     "subscription_changed",
+    "reconcile_drift",
 )
 
 
@@ -213,6 +216,34 @@ def test_an_agreement_changed(world: World, heard: Heard) -> None:
     assert heard[-1][1]["record"] == engine.subscriptions.get(me, service.id)
 
 
+@pytest.mark.parametrize("repair", [False, True])
+def test_counters_that_drifted(listen: Callable[[Seatguard], Heard], tmp_path: Path, *, repair: bool) -> None:
+    """Told once for a check, with all it found, when it is over; a check that found nothing is silent."""
+    engine = Seatguard.open(f"sqlite:///{tmp_path}/seats.db")
+    me = engine.actor("test", "auditor")
+    client = engine.clients.add(me, name="Client")
+    for name in ("One", "Two"):
+        engine.subscriptions.add(me, engine.projects.add(me, client.id, name=name).id, limit=5)
+    heard = listen(engine)
+    assert list(engine.verify(me)) == []
+    assert heard == []
+    database = create_engine(f"sqlite:///{tmp_path}/seats.db")
+    with database.begin() as connection:
+        connection.execute(text("UPDATE seatguard_subscription SET live = live + 2"))
+    found = engine.verify(me, repair=repair)
+    first = next(found)
+    assert heard == []
+    rest = list(found)
+    assert heard.names == ["reconcile_drift"]
+    facts = heard[0][1]
+    assert facts["findings"] == (first, *rest)
+    assert (facts["repair"], facts["actor"], facts["project"]) == (repair, "test:auditor", None)
+    assert all(one.repaired == repair for one in facts["findings"])
+    assert len(list(engine.verify(me))) == (0 if repair else 2)
+    engine.close()
+    database.dispose()
+
+
 def test_a_failing_receiver_disturbs_nobody(
     world: World, heard: Heard, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -271,8 +302,6 @@ def test_the_facts_of_the_hosts_transaction_wait_for_it(
     new_database: Callable[[str], str], listen: Callable[[Seatguard], Heard], *, commits: bool
 ) -> None:
     """They are handed over and told when the host says so; without a taker nothing is told."""
-    from sqlalchemy import create_engine
-
     url = new_database("sqlite")
     engine = Seatguard.open(url)
     me = engine.actor("test", "joined")
