@@ -18,7 +18,7 @@ def sections() -> list[tuple[str, str]]:
     """Each section of the page that is about an example, with the example's name."""
     page = (ROOT / "docs" / "recipes.md").read_text()
     found = re.split(r"^`examples/(\w+)`", page, flags=re.MULTILINE)
-    return list(zip(found[1::2], found[2::2], strict=True))
+    return [(name, text.partition("\n## ")[0]) for name, text in zip(found[1::2], found[2::2], strict=True)]
 
 
 def test_the_page_has_a_section_for_each_example_with_a_guarded_model() -> None:
