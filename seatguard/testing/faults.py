@@ -87,29 +87,48 @@ class FailingCalls:
         from sqlalchemy import event
         from sqlalchemy.exc import OperationalError
 
+        from seatguard.storage.sqlalchemy.raw import watched
+
         def lost(message: str) -> Exception:
             return OperationalError("(not shown)", None, ConnectionError(message))
 
+        faults = self
+
+        class Watch:
+            """The calls that go the short way; SQLAlchemy's events tell of the others."""
+
+            def begins(self, statement: str) -> None:
+                if reads or not statement.startswith("SELECT"):
+                    faults.begin()
+
+            def ends(self, statement: str) -> None:
+                if reads or not statement.startswith("SELECT"):
+                    faults.end()
+
+            def commits(self, commit: Callable[[], object], invalidate: Callable[[], object]) -> None:
+                # A database that goes away during a commit takes the connection and its transaction along.
+                if faults._counts() and faults._is_chosen():
+                    if faults._after:
+                        commit()
+                    invalidate()
+                    faults._strike()
+
+        watch = Watch()
+
         def begins(_connection: object, _cursor: object, statement: str, *_: Any) -> None:
-            if reads or not statement.startswith("SELECT"):
-                self.begin()
+            watch.begins(statement)
 
         def ends(_connection: object, _cursor: object, statement: str, *_: Any) -> None:
-            if reads or not statement.startswith("SELECT"):
-                self.end()
+            watch.ends(statement)
 
         def commits(connection: Connection) -> None:
-            # A database that goes away during a commit takes the connection and its transaction along.
-            if self._counts() and self._is_chosen():
-                if self._after:
-                    connection.connection.dbapi_connection.commit()  # type: ignore[union-attr]
-                connection.invalidate()
-                self._strike()
+            watch.commits(connection.connection.dbapi_connection.commit, connection.invalidate)  # type: ignore[union-attr]
 
         self._error = lost
         event.listen(engine, "before_cursor_execute", begins)
         event.listen(engine, "after_cursor_execute", ends)
         event.listen(engine, "commit", commits)
+        watched[engine] = watch
 
     def begin(self) -> None:
         """A call is about to take effect."""

@@ -29,13 +29,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from seatguard.errors import Misconfigured, StorageUnavailable
 from seatguard.storage.sqlalchemy.breaker import Breaker
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
+from seatguard.storage.sqlalchemy.raw import Raw, RawRunner
 from seatguard.storage.sqlalchemy.tables import SCHEMA_HEAD, metadata, number, schema_version
 
 PATIENCE = 2.5
 """Seconds one unit may take, waiting and retrying included; a caller answers within three."""
 
 BUSY = 20
-"""Milliseconds that SQLite itself waits for a lock; see ``_sqlite_begins``."""
+"""Milliseconds that SQLite itself waits for a lock; see ``_begin_immediately``."""
 
 QUEUE = 15.0
 """Seconds a writer queues for a SQLite file as long as those before it get done."""
@@ -65,6 +66,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _complete(url)
         self.engine = _engine(self.url)
+        self._raw = Raw(self.engine)
         self._writing = threading.Lock()
         self._written = 0.0
         self._breaker = Breaker(time.monotonic)
@@ -141,7 +143,7 @@ class Database:
             yield connection
             connection.rollback()
 
-    def run(self, act: Callable[[Connection], T], *, write: bool = True) -> T:
+    def run(self, act: Callable[[RawRunner], T], *, write: bool) -> T:
         """Run a whole unit and commit it; again from its start when a race or a restart undid it.
 
         Raises:
@@ -149,14 +151,31 @@ class Database:
         """
 
         def unit() -> T:
-            with self._serialized(write), self._begun(write) as connection:
-                result = act(connection)
-                connection.commit()
+            with self._serialized(write), self._raw.opened() as runner:
+                if not write:
+                    return self._autocommitted(runner, act)
+                if self.is_sqlite:
+                    runner.act(lambda: _begin_immediately(runner.driver))
+                result = act(runner)
+                runner.commit()
                 return result
 
         return self._again(unit)
 
-    def run_at_once(self, act: Callable[[Connection], T]) -> T | None:
+    def look(self, act: Callable[[Connection], T]) -> T:
+        """Run a unit that only reads, through all of SQLAlchemy's layers; again when a restart undid it.
+
+        Raises:
+            StorageUnavailable: it could not be done in time.
+        """
+
+        def unit() -> T:
+            with self._begun(write=False) as connection:
+                return act(connection)
+
+        return self._again(unit)
+
+    def run_at_once(self, act: Callable[[RawRunner], T]) -> T | None:
         """Run one statement that is its own transaction; again when a restart undid it.
 
         Returns:
@@ -168,14 +187,28 @@ class Database:
 
         def unit() -> T | None:
             try:
-                with self.engine.connect() as connection:
-                    return act(self._autocommitting(connection))
+                with self._raw.opened() as runner:
+                    return self._autocommitted(runner, act)
             except DBAPIError as error:
                 if fault_of(error) is Fault.BACKSTOP:
                     return None
                 raise
 
         return self._again(unit)
+
+    def _autocommitted(self, runner: RawRunner, act: Callable[[RawRunner], T]) -> T:
+        """Without a transaction where that saves round trips.
+
+        At READ COMMITTED a transaction of reads shows no more than the reads alone.
+        """
+        if self.dialect.name != "postgresql":
+            return act(runner)
+        runner.driver.autocommit = True
+        try:
+            return act(runner)
+        finally:
+            if not runner.driver.closed:
+                runner.driver.autocommit = False
 
     def _again(self, unit: Callable[[], T]) -> T:
         """Run a unit until it is done; races for ``PATIENCE`` seconds, a lost connection once or twice."""
@@ -391,15 +424,22 @@ def _sqlite_connected(connection: Any, _record: object) -> None:
 
 
 def _sqlite_begins(connection: Connection) -> None:
+    if not connection.get_execution_options().get("seatguard_write", True):
+        connection.exec_driver_sql("BEGIN")
+        return
+    file: Any = connection.connection.dbapi_connection
+    try:
+        _begin_immediately(file)
+    except file.OperationalError:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as SQLAlchemy does
+
+
+def _begin_immediately(file: Any) -> None:
     """A write takes the file's lock at once: a later upgrade of a read would ignore the busy timeout.
 
     SQLite's own way of waiting sleeps longer and longer, so that under many writers an unlucky one never
     gets its turn. Here everybody asks again after a few milliseconds, for as long as others get done.
     """
-    if not connection.get_execution_options().get("seatguard_write", True):
-        connection.exec_driver_sql("BEGIN")
-        return
-    file: Any = connection.connection.dbapi_connection
     began = moved = time.monotonic()
     version = None
     while True:
@@ -411,8 +451,7 @@ def _sqlite_begins(connection: Connection) -> None:
                 version, moved = seen, now
             is_busy = error.sqlite_errorname == "SQLITE_BUSY"
             if not is_busy or now - moved > PATIENCE or now - began > QUEUE:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as SQLAlchemy does
-                return
+                raise
             time.sleep(random.uniform(0.001, 0.005))
         else:
             return

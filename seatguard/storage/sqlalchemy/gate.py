@@ -8,12 +8,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, update
-from sqlalchemy.engine import Row
+from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from seatguard.clock import Clock
-from seatguard.errors import Misconfigured, NotFound, StorageUnavailable
+from seatguard.errors import Conflict, Misconfigured, NotFound, StorageUnavailable
 from seatguard.idempotency.model import Reply
 from seatguard.ids import is_uuid
 from seatguard.journal.model import Draft, Entry
@@ -37,26 +36,42 @@ from seatguard.storage.locking import LockingGate, Section
 from seatguard.storage.sqlalchemy import postgres, tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
-from seatguard.storage.sqlalchemy.ledger import SqlWork, insert_entry
+from seatguard.storage.sqlalchemy.raw import CoreRunner, Runner
 from seatguard.storage.sqlalchemy.statements import (
+    ADD_ENTRY,
     ADD_SEAT,
     COUNT,
+    COUNT_LAPSED,
+    COUNT_ROWS,
+    DROP_SEAT,
+    ENTRY_FIELDS,
     GLANCE,
+    KEEP_REPLY,
+    LAPSED,
     LOCK_POOL,
     NEW_SEAT_FIELDS,
     POOL_COLUMNS,
+    PUT_SEAT,
     RAISE_CEILING,
     READ_POOL,
     RECOUNT,
+    REPLY,
+    REPLY_FIELDS,
+    SEAT,
     SEAT_COLUMNS,
     SEAT_FIELDS,
+    SEAT_HERE,
+    SEAT_HERE_NOW,
     SEAT_OF,
+    SEAT_OF_NOW,
+    SEAT_OF_ONE,
     TOUCH,
 )
 
 T = TypeVar("T")
 
 _MOST_TIGHT = 10_000
+_SEQ, _HEAD = len(POOL_COLUMNS) - 2, len(POOL_COLUMNS) - 1
 _seat = tables.seat
 
 
@@ -64,16 +79,17 @@ def _seat_from(row: Sequence[Any]) -> Seat:
     return Seat(**dict(zip(SEAT_FIELDS, row, strict=True)))
 
 
-def _pool_from(subscription: str, row: Row[Any]) -> Pool:
+def _pool_from(subscription: str, row: Sequence[Any]) -> Pool:
+    version, cap, is_open, opens_at, closes_at, live, held = row[:_SEQ]
     return Pool(
         subscription=subscription,
-        version=row.version,
-        cap=row.cap,
-        open=row.open,
-        opens_at=row.opens_at,
-        closes_at=row.closes_at,
-        live=row.live,
-        held=row.held,
+        version=version,
+        cap=cap,
+        open=is_open,
+        opens_at=opens_at,
+        closes_at=closes_at,
+        live=live,
+        held=held,
     )
 
 
@@ -84,21 +100,20 @@ class _Section:
     :meth:`finish`.
     """
 
-    def __init__(self, connection: Connection, tenant: str, subscription: str, *, joined: bool) -> None:
-        self._connection = connection
-        self._tenant = tenant
+    def __init__(self, runner: Runner, tenant: str, subscription: str, *, joined: bool) -> None:
+        self._runner = runner
         self._id = subscription
         self._joined = joined
         row = None
         if is_uuid(subscription):
-            if joined and connection.dialect.name == "sqlite":
+            if joined and runner.dialect.name == "sqlite":
                 # The host's transaction may not have begun yet, and a read would not begin it: a write does.
-                connection.execute(TOUCH, {"subscription_id": subscription})
-            row = connection.execute(LOCK_POOL, {"subscription": subscription, "tenant": tenant}).first()
+                runner.changed(TOUCH, {"subscription_id": subscription})
+            row = runner.first(LOCK_POOL, {"subscription": subscription, "tenant": tenant})
         if row is None:
             raise NotFound("subscription", subscription)
         self._pool = self._before = _pool_from(subscription, row)
-        self._seq, self._link = row.seq, bytes(row.head)
+        self._seq, self._link = row[_SEQ], bytes(row[_HEAD])
         self._entries: list[Entry] = []
         self._statement = COUNT
 
@@ -106,51 +121,43 @@ class _Section:
         return self._pool
 
     def seat(self, seat_id: str) -> Seat | None:
-        query = select(*SEAT_COLUMNS).where(_seat.c.subscription == self._id, _seat.c.id == seat_id)
-        row = self._connection.execute(self._current(query)).first()
+        row = self._runner.first(
+            SEAT_HERE_NOW if self._joined else SEAT_HERE, {"subscription": self._id, "id": seat_id}
+        )
         return None if row is None else _seat_from(row)
 
     def seat_of(self, holder_key: str) -> Seat | None:
-        wanted = {"subscription": self._id, "holder_key": holder_key}
-        row = self._connection.execute(self._current(SEAT_OF), wanted).first()
+        row = self._runner.first(
+            SEAT_OF_NOW if self._joined else SEAT_OF, {"subscription": self._id, "holder_key": holder_key}
+        )
         return None if row is None else _seat_from(row)
 
     def lapsed(self, now: dt.datetime, limit: int) -> Sequence[Seat]:
-        query = (
-            select(*SEAT_COLUMNS)
-            .where(_seat.c.subscription == self._id, _seat.c.lapses_at <= now)
-            .order_by(_seat.c.number)
-            .limit(limit)
-        )
-        return [_seat_from(row) for row in self._connection.execute(query)]
+        asked = {"subscription": self._id, "now": now, "row_limit": limit}
+        return [_seat_from(row) for row in self._runner.all(LAPSED, asked)]
 
     def rows(self) -> tuple[int, int]:
-        held = func.count(_seat.c.lapses_at)
-        row = self._connection.execute(
-            select(func.count(), held).select_from(_seat).where(_seat.c.subscription == self._id)
-        ).one()
-        return row[0], row[1]
+        row = self._runner.first(COUNT_ROWS, {"subscription": self._id})
+        return (0, 0) if row is None else (row[0], row[1])
 
     def add(self, seat: Seat) -> Seat:
-        done = self._connection.execute(ADD_SEAT, {name: getattr(seat, name) for name in NEW_SEAT_FIELDS})
+        number = self._runner.inserted(ADD_SEAT, {name: getattr(seat, name) for name in NEW_SEAT_FIELDS})
         self._count(1, int(seat.state is SeatState.HELD))
-        (number,) = done.inserted_primary_key or (0,)
         return dataclasses.replace(seat, number=number)
 
     def put(self, seat: Seat, *, confirmed: bool = False) -> None:
         values = {name: getattr(seat, name) for name in NEW_SEAT_FIELDS if name != "id"}
-        self._connection.execute(update(_seat).where(_seat.c.id == seat.id).values(values))
+        self._runner.changed(PUT_SEAT, {"seat_id": seat.id, **values})
         if confirmed:
             self._count(0, -1)
 
     def drop(self, seat: Seat) -> None:
-        done = self._connection.execute(delete(_seat).where(_seat.c.id == seat.id))
-        if done.rowcount == 1:
+        if self._runner.changed(DROP_SEAT, {"seat_id": seat.id}) == 1:
             self._count(-1, -int(seat.state is SeatState.HELD))
 
     def recount(self, live: int, held: int) -> None:
         # Who sits beyond the cap stays: the database's own check has to make room first.
-        self._connection.execute(RAISE_CEILING, {"subscription_id": self._id, "at_least": live})
+        self._runner.changed(RAISE_CEILING, {"subscription_id": self._id, "at_least": live})
         self._statement = RECOUNT
         self._pool = dataclasses.replace(self._pool, live=live, held=held)
 
@@ -160,15 +167,29 @@ class _Section:
         self._entries.append(placed(draft, seq=self._seq, link=self._link))
 
     def keep(self, reply: Reply) -> None:
-        SqlWork(self._connection, reply.tenant).replies.replace(reply)
+        kept = self._runner.changed(
+            KEEP_REPLY,
+            {
+                "reply_id": reply.id,
+                "tenant_id": reply.tenant,
+                "before": reply.version - 1,
+                "state": reply.state,
+                "status": reply.status,
+                "body": reply.body,
+                "version": reply.version,
+            },
+        )
+        stored = None if kept else self._runner.first(REPLY, {"id": reply.id, "tenant": reply.tenant})
+        if not kept and (stored is None or Reply(**dict(zip(REPLY_FIELDS, stored, strict=True))) != reply):
+            raise Conflict("version_conflict", "another request has taken the idempotency key over")
 
     def finish(self) -> None:
         """Write entries, counter and chain end: one conditional write that the cap can refuse."""
         for entry in self._entries:
-            insert_entry(self._connection, entry)
+            self._runner.changed(ADD_ENTRY, {name: getattr(entry, name) for name in ENTRY_FIELDS})
         if not self._entries and self._pool == self._before:
             return
-        counted = self._connection.execute(
+        counted = self._runner.changed(
             self._statement,
             {
                 "subscription": self._id,
@@ -178,14 +199,10 @@ class _Section:
                 "new_head": self._link,
             },
         )
-        if counted.rowcount != 1:
+        if counted != 1:
             raise StorageUnavailable(
                 "the count would pass the cap although its row was locked; nothing was written"
             )
-
-    def _current(self, query: Select[Any]) -> Select[Any]:
-        """Read what is committed now: at REPEATABLE READ, MariaDB's plain reads show an older state."""
-        return query.with_for_update() if self._joined else query
 
     def _count(self, live: int, held: int) -> None:
         pool = self._pool
@@ -198,12 +215,16 @@ class _Verbs(LockingGate):
     _joined = False
 
     @abstractmethod
-    def _run(self, unit: Callable[[Connection], T], *, write: bool) -> T:
-        """Run a unit and return what it returned."""
+    def _run(self, unit: Callable[[Runner], T], *, write: bool) -> T:
+        """Run a unit of statements that are made once, and return what it returned."""
+
+    @abstractmethod
+    def _look(self, unit: Callable[[Connection], T]) -> T:
+        """Run a unit that only reads, by statements made for this one call."""
 
     def _within(self, tenant: str, subscription: str, act: Callable[[Section], T]) -> T:
-        def unit(connection: Connection) -> T:
-            section = _Section(connection, tenant, subscription, joined=self._joined)
+        def unit(runner: Runner) -> T:
+            section = _Section(runner, tenant, subscription, joined=self._joined)
             result = act(section)
             section.finish()
             return result
@@ -213,20 +234,17 @@ class _Verbs(LockingGate):
     def usage(self, tenant: str, subscription: str) -> Usage:
         """See ``Gate.usage``."""
 
-        def unit(connection: Connection) -> Usage:
+        def unit(runner: Runner) -> Usage:
             row = None
             if is_uuid(subscription):
-                row = connection.execute(READ_POOL, {"subscription": subscription, "tenant": tenant}).first()
+                row = runner.first(READ_POOL, {"subscription": subscription, "tenant": tenant})
             if row is None:
                 raise NotFound("subscription", subscription)
-            lapsed = 0
-            if row.held:
-                lapsed = connection.execute(
-                    select(func.count())
-                    .select_from(_seat)
-                    .where(_seat.c.subscription == subscription, _seat.c.lapses_at <= self._clock())
-                ).scalar_one()
-            return Usage(row.live - lapsed, row.held - lapsed)
+            pool, lapsed = _pool_from(subscription, row), None
+            if pool.held:
+                lapsed = runner.first(COUNT_LAPSED, {"subscription": subscription, "now": self._clock()})
+            gone = 0 if lapsed is None else lapsed[0]
+            return Usage(pool.live - gone, pool.held - gone)
 
         return self._run(unit, write=False)
 
@@ -234,16 +252,21 @@ class _Verbs(LockingGate):
         """See ``Gate.seat``."""
         if not is_uuid(seat_id) or not subscriptions:
             return None
-        wanted = (_seat.c.id == seat_id) & _seat.c.subscription.in_(subscriptions)
-        found = self._seats(tenant, wanted, limit=1)
-        return found[0] if found else None
+        row = self._run(lambda runner: runner.first(SEAT, {"id": seat_id, "tenant": tenant}), write=False)
+        seat = None if row is None else _seat_from(row)
+        return seat if seat is not None and seat.subscription in subscriptions else None
 
     def seats_of(self, tenant: str, subscriptions: Sequence[str], holder_key: str) -> tuple[Seat, ...]:
         """See ``Gate.seats_of``."""
         if not subscriptions:
             return ()
-        mine = (_seat.c.holder_key == holder_key) & _seat.c.subscription.in_(subscriptions)
-        return self._seats(tenant, mine & self._not_lapsed())
+        if len(subscriptions) > 1:
+            mine = (_seat.c.holder_key == holder_key) & _seat.c.subscription.in_(subscriptions)
+            return self._seats(tenant, mine & self._not_lapsed())
+        asked = {"subscription": subscriptions[0], "holder_key": holder_key, "tenant": tenant}
+        row = self._run(lambda runner: runner.first(SEAT_OF_ONE, asked), write=False)
+        seat = None if row is None else _seat_from(row)
+        return () if seat is None or seat.has_lapsed(self._clock()) else (seat,)
 
     def seats_named(self, tenant: str, holder_key: str) -> int:
         """See ``Gate.seats_named``."""
@@ -273,7 +296,7 @@ class _Verbs(LockingGate):
         def unit(connection: Connection) -> tuple[Seat, ...]:
             return tuple(_seat_from(row) for row in connection.execute(query))
 
-        return self._run(unit, write=False)
+        return self._look(unit)
 
     def lapsed(self, tenant: str, *, limit: int) -> tuple[str, ...]:
         """See ``Gate.lapsed``."""
@@ -287,7 +310,7 @@ class _Verbs(LockingGate):
             )
             return tuple(connection.execute(query).scalars())
 
-        return self._run(unit, write=False)
+        return self._look(unit)
 
     def _seats(
         self, tenant: str, condition: ColumnElement[bool], *, limit: int | None = None
@@ -302,7 +325,7 @@ class _Verbs(LockingGate):
         def unit(connection: Connection) -> tuple[Seat, ...]:
             return tuple(_seat_from(row) for row in connection.execute(query))
 
-        return self._run(unit, write=False)
+        return self._look(unit)
 
     def _not_lapsed(self) -> ColumnElement[bool]:
         return or_(_seat.c.lapses_at.is_(None), _seat.c.lapses_at > self._clock())
@@ -344,7 +367,7 @@ class SqlGate(_Verbs):
 
     def _take_at_once(self, claim: Claim, entry: Draft) -> Taken | None:
         now = self._clock()
-        given = self._database.run_at_once(lambda connection: postgres.take(connection, claim, entry, now))
+        given = self._database.run_at_once(lambda runner: postgres.take(runner, claim, entry, now))
         if given is None:
             return None
         seat, live, held = given
@@ -358,12 +381,14 @@ class SqlGate(_Verbs):
     def _glance(self, claim: Claim) -> TakeOutcome | None:
         """The answer, where one look without a lock is enough to be sure of it."""
 
-        def unit(connection: Connection) -> TakeOutcome | None:
+        def unit(runner: Runner) -> TakeOutcome | None:
             wanted = {"subscription": claim.subscription, "tenant": claim.tenant}
-            row = connection.execute(GLANCE, wanted | {"holder_key": claim.holder.key}).first()
-            if row is None or row.held:
+            row = runner.first(GLANCE, wanted | {"holder_key": claim.holder.key})
+            if row is None:
                 return None
             pool, columns = _pool_from(claim.subscription, row), row[len(POOL_COLUMNS) :]
+            if pool.held:
+                return None
             own = None if columns[0] is None else _seat_from(columns)
             usage = Usage(pool.live, pool.held)
             match step(pool, own, claim.lapses_at, self._clock()):
@@ -391,8 +416,11 @@ class SqlGate(_Verbs):
             )
         return JoinedGate(connection, self._clock)
 
-    def _run(self, unit: Callable[[Connection], T], *, write: bool) -> T:
+    def _run(self, unit: Callable[[Runner], T], *, write: bool) -> T:
         return self._database.run(unit, write=write)
+
+    def _look(self, unit: Callable[[Connection], T]) -> T:
+        return self._database.look(unit)
 
 
 class JoinedGate(_Verbs):
@@ -407,7 +435,10 @@ class JoinedGate(_Verbs):
         super().__init__(clock)
         self._connection = connection
 
-    def _run(self, unit: Callable[[Connection], T], *, write: bool) -> T:  # noqa: ARG002 - both run alike
+    def _run(self, unit: Callable[[Runner], T], *, write: bool) -> T:  # noqa: ARG002 - both run alike
+        return self._look(lambda connection: unit(CoreRunner(connection)))
+
+    def _look(self, unit: Callable[[Connection], T]) -> T:
         try:
             return unit(self._connection)
         except DBAPIError as error:

@@ -13,11 +13,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection
-
 from seatguard.clock import to_micros
 from seatguard.journal.model import Draft, canonical
 from seatguard.seats.model import Claim, Seat, SeatState
+from seatguard.storage.sqlalchemy.raw import RawRunner
 
 EDGE = dt.timedelta(seconds=10)
 """Longer than a statement may run: further from the closing instant no wait can pass it."""
@@ -55,20 +54,18 @@ SELECT taken.number, counted.live, counted.held FROM taken, counted
 """  # noqa: S608 - put together from constants of this module
 
 
-def take(
-    connection: Connection, claim: Claim, entry: Draft, now: dt.datetime
-) -> tuple[Seat, int, int] | None:
+def take(runner: RawRunner, claim: Claim, entry: Draft, now: dt.datetime) -> tuple[Seat, int, int] | None:
     """Give the claimant a seat if nothing speaks against it.
 
     Args:
-        connection: in autocommit mode; the statement is the whole transaction.
+        runner: in autocommit mode; the statement is the whole transaction.
 
     Returns:
         the seat, and how many are live and held with it; ``None`` when no seat was given, for
         whatever reason: then nothing was written.
     """
     state = SeatState.ASSIGNED if claim.lapses_at is None else SeatState.HELD
-    row = connection.exec_driver_sql(
+    row = runner.run(
         _TAKE,
         {
             "seat": claim.seat,
@@ -84,14 +81,14 @@ def take(
             "lapses_at": None if claim.lapses_at is None else to_micros(claim.lapses_at),
             **_entry(entry),
         },
-    ).first()
+    ).fetchone()
     if row is None:
         return None
     seat = Seat(
         id=claim.seat,
         tenant=claim.tenant,
         subscription=claim.subscription,
-        number=row.number,
+        number=row[0],
         holder=claim.holder.name,
         holder_key=claim.holder.key,
         email=claim.email,
@@ -99,7 +96,7 @@ def take(
         since=now,
         lapses_at=claim.lapses_at,
     )
-    return seat, row.live, row.held
+    return seat, row[1], row[2]
 
 
 def _entry(entry: Draft) -> dict[str, Any]:

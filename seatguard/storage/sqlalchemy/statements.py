@@ -14,6 +14,8 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    delete,
+    func,
     insert,
     or_,
     select,
@@ -21,9 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Entry
 from seatguard.seats.model import Seat
-from seatguard.storage.sqlalchemy.tables import entry, generation, seat, subscription
+from seatguard.storage.sqlalchemy.tables import entry, generation, reply, seat, subscription
 
 
 @functools.cache
@@ -92,6 +95,13 @@ TOUCH = (
 SEAT_OF = select(*SEAT_COLUMNS).where(
     seat.c.subscription == bindparam("subscription"), seat.c.holder_key == bindparam("holder_key")
 )
+SEAT_OF_NOW = SEAT_OF.with_for_update()
+"""What is committed now: at REPEATABLE READ, MariaDB's plain reads show an older state."""
+
+SEAT_HERE = select(*SEAT_COLUMNS).where(
+    seat.c.subscription == bindparam("subscription"), seat.c.id == bindparam("id")
+)
+SEAT_HERE_NOW = SEAT_HERE.with_for_update()
 GLANCE = (
     select(*POOL_COLUMNS, *SEAT_COLUMNS)
     .select_from(
@@ -104,11 +114,53 @@ GLANCE = (
 )
 """The pool's columns, then the holder's seat's, which are null when there is none."""
 
-ADD_SEAT = insert(seat)
-"""With a parameter for each of ``NEW_SEAT_FIELDS``."""
+SEAT = select(*SEAT_COLUMNS).where(seat.c.id == bindparam("id"), seat.c.tenant == bindparam("tenant"))
+SEAT_OF_ONE = SEAT_OF.where(seat.c.tenant == bindparam("tenant"))
 
-ADD_ENTRY = insert(entry)
+LAPSED = (
+    select(*SEAT_COLUMNS)
+    .where(seat.c.subscription == bindparam("subscription"), seat.c.lapses_at <= bindparam("now"))
+    .order_by(seat.c.number)
+    .limit(bindparam("row_limit", type_=Integer))
+)
+"""Holds past their end, the oldest first."""
+
+COUNT_LAPSED = (
+    select(func.count())
+    .select_from(seat)
+    .where(seat.c.subscription == bindparam("subscription"), seat.c.lapses_at <= bindparam("now"))
+)
+COUNT_ROWS = (
+    select(func.count(), func.count(seat.c.lapses_at))
+    .select_from(seat)
+    .where(seat.c.subscription == bindparam("subscription"))
+)
+
+ADD_SEAT = insert(seat).values({name: bindparam(name) for name in NEW_SEAT_FIELDS})
+PUT_SEAT = (
+    update(seat)
+    .where(seat.c.id == bindparam("seat_id"))
+    .values({name: bindparam(name) for name in NEW_SEAT_FIELDS if name != "id"})
+)
+DROP_SEAT = delete(seat).where(seat.c.id == bindparam("seat_id"))
+
+ADD_ENTRY = insert(entry).values({name: bindparam(name) for name in ENTRY_FIELDS})
 """With a parameter for each of ``ENTRY_FIELDS``."""
+
+REPLY_FIELDS = fields_of(Reply)
+REPLY = select(*(reply.c[name] for name in REPLY_FIELDS)).where(
+    reply.c.id == bindparam("id"), reply.c.tenant == bindparam("tenant")
+)
+KEEP_REPLY = (
+    update(reply)
+    .where(
+        reply.c.id == bindparam("reply_id"),
+        reply.c.tenant == bindparam("tenant_id"),
+        reply.c.version == bindparam("before"),
+    )
+    .values({name: bindparam(name) for name in ("state", "status", "body", "version")})
+)
+"""Puts the answer in the place of the request in flight, if that is still the one that was begun."""
 
 RECOUNT = (
     update(subscription)
