@@ -19,6 +19,7 @@ from seatguard.clients.service import ClientService
 from seatguard.clock import Clock, system_clock
 from seatguard.decisions import Decision
 from seatguard.entitlements.overriding import OverrideService
+from seatguard.entitlements.resolve import of_project
 from seatguard.entitlements.service import EntitlementService
 from seatguard.errors import InvalidInput, SeatguardError
 from seatguard.idempotency.service import IdempotencyService
@@ -29,10 +30,11 @@ from seatguard.journal.refusals import RefusalTally
 from seatguard.journal.rules import may_erase
 from seatguard.journal.service import JournalService
 from seatguard.management.service import ManagementService
+from seatguard.projects.model import KnownKey
 from seatguard.projects.service import ProjectService
 from seatguard.records import every
 from seatguard.seats import holders, telling
-from seatguard.seats.model import Drift, Where
+from seatguard.seats.model import Drift, Usage, Where
 from seatguard.seats.service import SeatService
 from seatguard.signals import Fact, Tell
 from seatguard.snapshots import Snapshots
@@ -131,13 +133,16 @@ class Seatguard:
         snapshots = Snapshots(max_age=options.max_age, monotonic=monotonic)
         refusals = RefusalTally(ledger, drafts, clock)
         self._ledger = ledger
+        self._counts_in_ledger = store.counts_in_ledger
         self._refusals = refusals
         self._default_tenant: str | None = None
         self.clock = clock
         self.options = options
         self.tenants = TenantService(ledger, drafts, clock, new_id)
         self.clients = ClientService(ledger, drafts, clock, new_id, snapshots.forget)
-        self.projects = ProjectService(ledger, drafts, clock, new_id, entropy, snapshots, options.pepper)
+        self.projects = ProjectService(
+            ledger, drafts, clock, new_id, entropy, snapshots, self._arrive, options.pepper
+        )
         self.management = ManagementService(ledger, drafts, clock, new_id, entropy, options.pepper)
         self.catalog = CatalogService(ledger, drafts, clock, new_id)
         self.subscriptions = SubscriptionService(ledger, drafts, clock, new_id, self._agreed)
@@ -392,6 +397,22 @@ class Seatguard:
                 self.waiting.serve(actor, subscription.project, mode=subscription.mode)
             except SeatguardError:
                 logger.exception("seats became free and nobody was offered one: `seatguard seats sweep` does")
+
+    def moment(self) -> float:
+        """The present instant, as ``since`` of ``seats.check`` wants it."""
+        return self._monotonic()
+
+    def _arrive(self, digest: bytes) -> KnownKey | None:
+        """Whose a key is. What its project may do and has is read with it, and kept for the next question."""
+        arrival = self._ledger.arrive(digest)
+        if arrival is None:
+            return None
+        key = arrival.known.key
+        self._snapshots.put(("terms", key.tenant, key.project, key.mode), of_project(arrival.agreed))
+        for one in arrival.agreed:
+            if self._counts_in_ledger and not one.held:  # else some of them may have lapsed
+                self._snapshots.put(("usage", one.subscription.id), Usage(one.live, 0))
+        return arrival.known
 
     def _agreed(self, actor: Actor, changes: Sequence[Change]) -> None:
         self._snapshots.forget()

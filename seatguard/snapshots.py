@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
@@ -48,11 +49,19 @@ class Snapshots:
         self._loading: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
 
-    def get(self, name: Hashable, load: Callable[[], V], *, max_age: float | None = None) -> Snapshot[V]:
+    def get(
+        self,
+        name: Hashable,
+        load: Callable[[], V],
+        *,
+        max_age: float | None = None,
+        since: float = math.inf,
+    ) -> Snapshot[V]:
         """The value under ``name``, loaded once however many threads ask for it together.
 
         Args:
             max_age: seconds, where the caller wants a younger value than usual.
+            since: when the caller's question began: what was read later is never too old for it.
 
         An error of ``load`` reaches every waiting caller at once and is not kept.
         """
@@ -61,7 +70,7 @@ class Snapshots:
         with self._lock:
             generation, loading = self._kept, self._loading
             kept = generation.get(name)
-            if kept is not None and now - kept[0] < oldest:
+            if kept is not None and (now - kept[0] < oldest or kept[0] > since):
                 return Snapshot(cast(V, kept[1]), max(0.0, now - kept[0]))
             mine: Future[Any] = Future()
             leader = loading.setdefault(name, mine)

@@ -7,7 +7,37 @@ from dataclasses import dataclass
 
 from seatguard.allowances import Allowance, Concurrency, Quota, Rate, Takeover
 from seatguard.periods import Period
-from seatguard.subscriptions.model import SubscriptionState
+from seatguard.projects.model import KnownKey
+from seatguard.subscriptions.model import Subscription, SubscriptionState
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A subscription as one read sees it, with what lies beside it.
+
+    Attributes:
+        plan: slug of its plan, if it has one.
+        live: its counter, lapsed holds included until they are cleared away.
+        held: how many of those are holds.
+    """
+
+    subscription: Subscription
+    plan: str | None
+    live: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """All that is to be known of a caller, as one read sees it.
+
+    Attributes:
+        agreed: the subscriptions of the project and of the key's mode.
+    """
+
+    known: KnownKey
+    agreed: tuple[Agreed, ...]
+
 
 __all__ = ["Allowance", "Concurrency", "Period", "Quota", "Rate", "Takeover", "Terms"]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
+from seatguard.entitlements.model import Agreed
 from seatguard.entitlements.overrides import Override
 from seatguard.journal.ports import Journal
 from seatguard.records import Repository
@@ -60,10 +62,13 @@ class Work(Protocol):
 
 
 class Ledger(Protocol):
-    """Where units of work begin."""
+    """Where agreements are read."""
 
     def begin(self, tenant: str) -> AbstractContextManager[Work]:
         """A unit that reads and writes one tenant's records; left without commit, it changed nothing."""
 
     def read(self, tenant: str) -> AbstractContextManager[Work]:
         """A unit that only reads one tenant's records."""
+
+    def agreed(self, tenant: str, project: str, mode: str) -> Sequence[Agreed]:
+        """The subscriptions of a project of the tenant's and of one mode, in one read."""

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import TypeVar
 
-from seatguard.entitlements.model import Terms
+from seatguard.entitlements.model import Agreed, Terms
 from seatguard.subscriptions.model import Subscription
 
 E = TypeVar("E", Terms, Subscription)
@@ -37,6 +37,11 @@ def terms(subscription: Subscription, plan_slug: str | None) -> Terms:
         closes_at=subscription.closes_at,
         version=subscription.version,
     )
+
+
+def of_project(several: Iterable[Agreed]) -> tuple[Terms, ...]:
+    """The terms of a project's subscriptions, in the order in which they are asked for a seat."""
+    return in_order(terms(one.subscription, one.plan) for one in several)
 
 
 def in_order(several: Iterable[Terms]) -> tuple[Terms, ...]:

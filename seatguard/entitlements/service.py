@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -111,16 +112,24 @@ class EntitlementService:
         return found.grants
 
     def terms(
-        self, tenant: str, project: str, *, mode: str = "live", max_age: float | None = None
+        self,
+        tenant: str,
+        project: str,
+        *,
+        mode: str = "live",
+        max_age: float | None = None,
+        since: float = math.inf,
     ) -> Snapshot[tuple[Terms, ...]]:
         """The terms of a project's subscriptions of one mode, in the order they are asked for a seat.
 
         May be as old as the snapshots are kept, or ``max_age`` seconds; the answer states its age.
+        What was read after ``since`` is young enough in any case.
         """
         return self._snapshots.get(
             ("terms", tenant, project, mode),
             lambda: self.fresh_terms(tenant, project, mode=mode),
             max_age=max_age,
+            since=since,
         )
 
     def recall(self, tenant: str, project: str, *, mode: str) -> Snapshot[tuple[Terms, ...]] | None:
@@ -129,14 +138,7 @@ class EntitlementService:
 
     def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
         """The same, read from the ledger now."""
-        with self._ledger.read(tenant) as work:
-            found = []
-            for subscription in every(work.subscriptions, project=project, mode=mode):
-                slug = None
-                if subscription.plan_version is not None:
-                    slug = work.plans.get(work.plan_versions.get(subscription.plan_version).plan).slug
-                found.append(resolve.terms(subscription, slug))
-        return resolve.in_order(found)
+        return resolve.of_project(self._ledger.agreed(tenant, project, mode))
 
     def _granted(self, tenant: str, user_key: str | None, subject: Subject) -> _Found:
         now = self._clock()

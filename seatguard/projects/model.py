@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from seatguard.clients.model import Client
 from seatguard.keys import ApiKey
 
 
@@ -63,6 +64,20 @@ class ProjectKey:
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None
     version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key at rest, and whose it is.
+
+    Attributes:
+        domains: names registered for the project.
+    """
+
+    key: ProjectKey
+    project: Project
+    client: Client
+    domains: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,3 @@ class Ledger(Protocol):
 
     def read(self, tenant: str) -> AbstractContextManager[Work]:
         """A unit that only reads."""
-
-    def read_all(self) -> AbstractContextManager[Work]:
-        """A unit that reads the records of every tenant: for finding out whose a key is."""

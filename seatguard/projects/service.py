@@ -17,7 +17,7 @@ from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
 from seatguard.keys import ApiKey
 from seatguard.projects import domains, rules
-from seatguard.projects.model import Access, Domain, NewKey, Project, ProjectKey
+from seatguard.projects.model import Access, Domain, KnownKey, NewKey, Project, ProjectKey
 from seatguard.projects.ports import Ledger, Work
 from seatguard.records import Page, every, valid_name
 from seatguard.snapshots import Snapshots
@@ -36,6 +36,7 @@ class ProjectService:
         new_id: NewId,
         entropy: Callable[[int], bytes],
         snapshots: Snapshots,
+        find_key: Callable[[bytes], KnownKey | None],
         pepper: bytes | None,
     ) -> None:
         self._ledger = ledger
@@ -44,6 +45,7 @@ class ProjectService:
         self._new_id = new_id
         self._entropy = entropy
         self._snapshots = snapshots
+        self._find_key = find_key
         self._pepper = pepper
 
     def add(
@@ -328,26 +330,26 @@ class ProjectService:
         return access.key_ends_at is None or self._clock() < access.key_ends_at
 
     def _access(self, presented: ApiKey) -> Access | None:
-        with self._ledger.read_all() as work:
-            for version, digest in keys.digests(presented, self._pepper):
-                key = work.project_keys.find(digest=digest)
-                if key is None or key.digest_version != version or not keys.matches(key.digest, digest):
-                    continue
-                project = work.projects.get(key.project)
-                honoured = is_honoured(work.clients.get(project.client))
-                if not honoured or not rules.is_live(key, self._clock()):
-                    return None
-                return Access(
-                    tenant=key.tenant,
-                    client=project.client,
-                    project=project.id,
-                    project_name=project.name,
-                    mode=key.mode,
-                    key_prefix=key.prefix,
-                    key_ends_at=key.expires_at,
-                    allow_dev_domains=project.allow_dev_domains,
-                    domains=tuple(domain.name for domain in every(work.domains, project=project.id)),
-                )
+        for version, digest in keys.digests(presented, self._pepper):
+            known = self._find_key(digest)
+            if known is None:
+                continue
+            key, project = known.key, known.project
+            if key.digest_version != version or not keys.matches(key.digest, digest):
+                continue
+            if not is_honoured(known.client) or not rules.is_live(key, self._clock()):
+                return None
+            return Access(
+                tenant=key.tenant,
+                client=project.client,
+                project=project.id,
+                project_name=project.name,
+                mode=key.mode,
+                key_prefix=key.prefix,
+                key_ends_at=key.expires_at,
+                allow_dev_domains=project.allow_dev_domains,
+                domains=known.domains,
+            )
         return None
 
     def _make_key(

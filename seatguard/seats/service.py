@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,7 +58,13 @@ class TermsSource(Protocol):
     """Where terms come from."""
 
     def terms(
-        self, tenant: str, project: str, *, mode: str = "live", max_age: float | None = None
+        self,
+        tenant: str,
+        project: str,
+        *,
+        mode: str = "live",
+        max_age: float | None = None,
+        since: float = math.inf,
     ) -> Snapshot[tuple[Terms, ...]]:
         """From a snapshot."""
 
@@ -108,17 +115,20 @@ class SeatService:
         self._fold_case = fold_case
         self._line = line
 
-    def check(self, actor: Actor, where: Where) -> Decision[SeatFacts]:
+    def check(self, actor: Actor, where: Where, *, since: float = math.inf) -> Decision[SeatFacts]:
         """What a new holder would meet now. Advice: it takes nothing, and it may be a moment old.
 
         Far from the limit the numbers come from a snapshot, whose age is in the facts; near it, and
         for every "no", they are read from the store.
+
+        Args:
+            since: when the question began; what was read after that is of this instant.
         """
-        snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode)
-        decision = self._checked(_matching(snapshot.value, where), snapshot.age)
+        snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode, since=since)
+        decision = self._checked(_matching(snapshot.value, where), snapshot.age, since)
         if not decision.allowed and snapshot.age > REFUSABLE_AGE:
             snapshot = self._younger(actor, where)
-            decision = self._checked(_matching(snapshot.value, where), snapshot.age)
+            decision = self._checked(_matching(snapshot.value, where), snapshot.age, since)
         if not decision.allowed:
             self._note(actor, decision)
         return decision
@@ -590,23 +600,23 @@ class SeatService:
         self._tell(telling.released(actor, decision))
         return decision
 
-    def _checked(self, found: tuple[Terms, ...], age: float) -> Decision[SeatFacts]:
+    def _checked(self, found: tuple[Terms, ...], age: float, since: float) -> Decision[SeatFacts]:
         refusal: Decision[SeatFacts] | None = None
         for terms in found:
-            usage, usage_age = self._recent_usage(terms)
+            usage, usage_age = self._recent_usage(terms, since)
             decision = rules.may_seat(terms, usage, self._clock(), age=max(age, usage_age))
             if decision.allowed:
                 return decision
             refusal = rules.graver(refusal, decision)
         return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
 
-    def _recent_usage(self, terms: Terms) -> tuple[Usage, float]:
+    def _recent_usage(self, terms: Terms, since: float) -> tuple[Usage, float]:
         name = ("usage", terms.subscription)
 
         def load() -> Usage:
             return self._gate.usage(terms.tenant, terms.subscription)
 
-        snapshot = self._snapshots.get(name, load)
+        snapshot = self._snapshots.get(name, load, since=since)
         if snapshot.age > 0 and rules.is_near_limit(terms, snapshot.value):
             usage = load()
             self._snapshots.put(name, usage)

@@ -33,12 +33,14 @@ class Store:
     """A ledger and the gate that shares its transactions.
 
     Attributes:
+        counts_in_ledger: whether the gate's count is the ledger's own, so that one read brings both.
         join: makes the same gate inside a transaction of the host's, from a SQLAlchemy connection.
     """
 
     ledger: Ledger
     gate: Gate
     join: Callable[[Any], Gate] = no_transaction
+    counts_in_ledger: bool = False
 
 
 def open_store(url: str, *, clock: Clock = system_clock) -> Store:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
+from seatguard.entitlements.model import Agreed, Arrival
 from seatguard.entitlements.overrides import Override
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Checkpoint
@@ -122,6 +124,12 @@ class Ledger(Protocol):
 
     def read_all(self) -> AbstractContextManager[Work]:
         """A unit that reads the records of every tenant: to find out whose a key is."""
+
+    def agreed(self, tenant: str, project: str, mode: str) -> Sequence[Agreed]:
+        """The subscriptions of a project of the tenant's and of one mode, in one read."""
+
+    def arrive(self, digest: bytes) -> Arrival | None:
+        """Whose the key of that digest is, of whatever tenant, and what is agreed with them, in one read."""
 
     def ready(self) -> None:
         """Ask the store something small.

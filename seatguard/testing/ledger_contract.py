@@ -11,11 +11,15 @@ from dataclasses import replace
 import pytest
 
 from seatguard.clients.model import Client, ClientState
+from seatguard.engine import Seatguard
+from seatguard.entitlements.model import Arrival
 from seatguard.errors import Conflict, InvalidInput, NotFound
 from seatguard.ids import Uuid7
 from seatguard.journal.model import AGGREGATES, Draft, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import GENESIS, audit_stream
+from seatguard.keys import digests
+from seatguard.projects.model import KnownKey
 from seatguard.records import every
 from seatguard.storage import Store
 from seatguard.storage.ports import Ledger
@@ -366,6 +370,54 @@ class LedgerContract:
             assert [(entry.person, entry.salt) for entry in entries[::2]] == [(None, b""), (None, b"")]
             assert audit_stream(head, entries, {}) is None
             assert work.journal.erase("p3") == {}
+
+    def test_a_key_is_read_with_all_that_is_agreed(self, store: Store, clock: FrozenClock) -> None:
+        """One read finds whose a key is, and the subscriptions of its mode with their plans and counts."""
+        engine = Seatguard(store, clock=clock)
+        me = engine.actor("test", "contract")
+        client = engine.clients.add(me, name="Client")
+        names = ("one.example", "two.example")
+        project = engine.projects.add(me, client.id, name="Project", domains=names)
+        key = engine.projects.add_key(me, project.id)
+        ((_, digest),) = digests(key.secret, None)
+        before = store.ledger.arrive(digest)
+        assert before == Arrival(KnownKey(key.record, project, client, before.known.domains), ())  # type: ignore[union-attr]
+        assert sorted(before.known.domains) == sorted(names)
+        engine.catalog.add(me, slug="team", seats=5)
+        planned = engine.subscriptions.add(me, project.id, plan="team")
+        own = engine.subscriptions.add(me, project.id, limit=7, expiry="2031-12-31")
+        test = engine.subscriptions.add(me, project.id, limit=3, mode="test")
+        engine.seats.hold(me, engine.where(project.id), "ada", seconds=60)
+        expected = {
+            (planned.id, "team", 0, 0),
+            (own.id, None, 1, 1),
+        }
+        found = store.ledger.agreed(me.tenant, project.id, "live")
+        assert {(one.subscription.id, one.plan, one.live, one.held) for one in found} == expected
+        assert {one.subscription for one in found} == {planned, own}
+        after = store.ledger.arrive(digest)
+        assert after is not None
+        assert sorted(after.agreed, key=lambda one: one.subscription.id) == sorted(
+            found, key=lambda one: one.subscription.id
+        )
+        (only,) = store.ledger.agreed(me.tenant, project.id, "test")
+        assert only.subscription == test
+
+    def test_of_what_is_not_there_nothing_is_read(
+        self, store: Store, tenant: str, new_id: Uuid7, clock: FrozenClock
+    ) -> None:
+        """An unknown digest is nobody's, and of another tenant's project nothing is agreed."""
+        assert store.ledger.arrive(bytes(32)) is None
+        engine = Seatguard(store, clock=clock)
+        me = engine.actor("test", "contract")
+        project = engine.projects.add(me, engine.clients.add(me, name="Client").id, name="Project")
+        engine.subscriptions.add(me, project.id, limit=7)
+        for asked in (
+            (tenant, project.id, "live"),
+            (me.tenant, new_id(), "live"),
+            (me.tenant, "../x", "live"),
+        ):
+            assert list(store.ledger.agreed(*asked)) == []
 
     def test_ready_store_says_so(self, ledger: Ledger) -> None:
         """A store that answers is ready, says what it keeps, and opens again after closing."""

@@ -20,8 +20,9 @@ def validate(exchange: Exchange) -> Answer:
     if recalled is not None:
         return _allowed(exchange, recalled)
     asked = reading.body(exchange, ValidateSubscription, form=True, raw=raw)
+    began = exchange.engine.moment()
     caller = identify(exchange, asked.api_key, asked.domain)
-    decision = exchange.engine.seats.check(caller.actor, caller.where(asked.service_type))
+    decision = exchange.engine.seats.check(caller.actor, caller.where(asked.service_type), since=began)
     if decision.allowed:
         if not exchange.headers and not caller.access.allow_dev_domains:
             advice.remember(environ, raw, asked.api_key.get_secret_value(), caller.domain, asked.service_type)

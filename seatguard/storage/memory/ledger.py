@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
+from seatguard.entitlements.model import Agreed, Arrival
 from seatguard.entitlements.overrides import Override
 from seatguard.errors import Conflict, NotFound
 from seatguard.idempotency.model import Reply
@@ -20,8 +21,8 @@ from seatguard.journal.model import Checkpoint, Draft, Entry, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import GENESIS
 from seatguard.management.model import ManagementKey
-from seatguard.projects.model import Domain, Project, ProjectKey
-from seatguard.records import Page, Record, valid_cursor
+from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
+from seatguard.records import Page, Record, every, valid_cursor
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
 from seatguard.subscriptions.model import Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
@@ -270,6 +271,12 @@ class MemoryWork:
         self._rows.keep()
 
 
+def _slug(work: MemoryWork, subscription: Subscription) -> str | None:
+    if subscription.plan_version is None:
+        return None
+    return work.plans.get(work.plan_versions.get(subscription.plan_version).plan).slug
+
+
 class MemoryLedger:
     """A ledger in memory; see ``seatguard.storage.ports.Ledger``."""
 
@@ -294,6 +301,26 @@ class MemoryLedger:
         """See ``Ledger.read_all``."""
         with self._rows.lock:
             yield MemoryWork(self._rows, None)
+
+    def agreed(self, tenant: str, project: str, mode: str) -> list[Agreed]:
+        """See ``Ledger.agreed``."""
+        with self.read(tenant) as work:
+            return [
+                Agreed(one, _slug(work, one), counter.live, counter.held)
+                for one in every(work.subscriptions, project=project, mode=mode)
+                for counter in [self._rows.counters[one.id]]
+            ]
+
+    def arrive(self, digest: bytes) -> Arrival | None:
+        """See ``Ledger.arrive``."""
+        with self.read_all() as work:
+            key = work.project_keys.find(digest=digest)
+            if key is None:
+                return None
+            project = work.projects.get(key.project)
+            names = tuple(domain.name for domain in every(work.domains, project=project.id))
+            known = KnownKey(key, project, work.clients.get(project.client), names)
+            return Arrival(known, tuple(self.agreed(key.tenant, key.project, key.mode)))
 
     def ready(self) -> None:
         """Memory always answers."""

@@ -20,4 +20,4 @@ def open_sql_store(url: str, *, clock: Clock) -> Store:
     database = Database(url)
     database.prepare()
     gate = SqlGate(database, clock)
-    return Store(SqlLedger(database), gate, gate.joined)
+    return Store(SqlLedger(database), gate, gate.joined, counts_in_ledger=True)

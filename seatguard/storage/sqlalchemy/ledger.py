@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
+from seatguard.entitlements.model import Agreed, Arrival
 from seatguard.entitlements.overrides import Override
 from seatguard.errors import Conflict, NotFound
 from seatguard.idempotency.model import Reply
@@ -22,16 +23,23 @@ from seatguard.journal.model import Checkpoint, Draft, Entry, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import next_link, placed
 from seatguard.management.model import ManagementKey
-from seatguard.projects.model import Domain, Project, ProjectKey
+from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
 from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.statements import (
     ADD_ENTRY,
+    AGREED,
+    AGREED_COLUMNS,
+    ARRIVE,
+    CLIENT_FIELDS,
     ENTRY_COLUMNS,
     ENTRY_FIELDS,
     GENERATION,
+    KEY_FIELDS,
+    PROJECT_FIELDS,
+    SUBSCRIPTION_FIELDS,
     advance,
     fields_of,
     list_records,
@@ -427,6 +435,17 @@ class SqlWork:
         self._connection.commit()
 
 
+def _record(record: type[R], fields: tuple[str, ...], values: Iterator[Any]) -> R:
+    """A record from the next values of a row."""
+    return record(**dict(zip(fields, values, strict=False)))
+
+
+def _agreed(row: Sequence[Any]) -> Agreed:
+    values = iter(row)
+    subscription = _record(Subscription, SUBSCRIPTION_FIELDS, values)
+    return Agreed(subscription, *values)
+
+
 class SqlLedger:
     """A ledger on a SQL database; see ``seatguard.storage.ports.Ledger``."""
 
@@ -450,6 +469,26 @@ class SqlLedger:
         """See ``Ledger.read_all``."""
         with self._database.connection(write=False) as connection:
             yield SqlWork(connection, None)
+
+    def agreed(self, tenant: str, project: str, mode: str) -> list[Agreed]:
+        """See ``Ledger.agreed``."""
+        if not is_uuid(project):
+            return []
+        asked = {"tenant": tenant, "project": project, "mode": mode}
+        rows = self._database.run(lambda runner: runner.all(AGREED, asked), write=False)
+        return [_agreed(row) for row in rows]
+
+    def arrive(self, digest: bytes) -> Arrival | None:
+        """See ``Ledger.arrive``."""
+        rows = self._database.run(lambda runner: runner.all(ARRIVE, {"digest": digest}), write=False)
+        if not rows:
+            return None
+        first = iter(rows[0])
+        key, project = _record(ProjectKey, KEY_FIELDS, first), _record(Project, PROJECT_FIELDS, first)
+        client, names = _record(Client, CLIENT_FIELDS, first), next(first)
+        known = KnownKey(key, project, client, tuple((names or "").split()))
+        agreed = [row[-len(AGREED_COLUMNS) :] for row in rows]
+        return Arrival(known, tuple(_agreed(row) for row in agreed if row[0] is not None))
 
     def ready(self) -> None:
         """See ``Ledger.ready``."""

@@ -9,13 +9,21 @@ from typing import Any
 
 import psycopg
 from psycopg import errors
+from psycopg.types.string import TextLoader
 
 WAIT = 2.0
 """Seconds to wait for one answer."""
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """A connection that is closed when the server does not answer in time."""
+    """A connection that is closed when the server does not answer in time.
+
+    It reads ids as the text that they are to us, not as objects of which the text would be made again.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.adapters.register_loader("uuid", TextLoader)
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for an answer, at most ``WAIT`` seconds.

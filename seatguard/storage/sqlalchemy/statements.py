@@ -11,22 +11,64 @@ from sqlalchemy import (
     Executable,
     Integer,
     Select,
+    String,
     Table,
     and_,
     bindparam,
     delete,
     func,
     insert,
+    join,
     or_,
+    outerjoin,
     select,
     update,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
+from seatguard.clients.model import Client
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Entry
+from seatguard.projects.model import Project, ProjectKey
 from seatguard.seats.model import Seat
-from seatguard.storage.sqlalchemy.tables import entry, generation, reply, seat, subscription
+from seatguard.storage.sqlalchemy.tables import (
+    client,
+    domain,
+    entry,
+    generation,
+    plan,
+    plan_version,
+    project,
+    project_key,
+    reply,
+    seat,
+    subscription,
+)
+from seatguard.subscriptions.model import Subscription
+
+
+class _Listed(FunctionElement[str]):
+    """The texts of a column, a space between them. ``aggregate_strings`` is no statement before it is run."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(_Listed)
+def _listed(element: _Listed, compiler: Any, **how: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **how)}, ' ')"
+
+
+@compiles(_Listed, "postgresql")
+def _listed_postgresql(element: _Listed, compiler: Any, **how: Any) -> str:
+    return f"string_agg({compiler.process(element.clauses, **how)}, ' ')"
+
+
+@compiles(_Listed, "mysql", "mariadb")
+def _listed_mariadb(element: _Listed, compiler: Any, **how: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **how)} SEPARATOR ' ')"
 
 
 @functools.cache
@@ -68,6 +110,56 @@ def list_records(
     query = query.order_by(identifier.desc() if newest_first else identifier)
     return query.limit(bindparam("row_limit", type_=Integer))
 
+
+SUBSCRIPTION_FIELDS = fields_of(Subscription)
+AGREED_COLUMNS = [
+    *(subscription.c[name] for name in SUBSCRIPTION_FIELDS),
+    plan.c.slug,
+    subscription.c.live,
+    subscription.c.held,
+]
+_AGREED = outerjoin(subscription, plan_version, plan_version.c.id == subscription.c.plan_version).outerjoin(
+    plan, plan.c.id == plan_version.c.plan
+)
+AGREED = (
+    select(*AGREED_COLUMNS)
+    .select_from(_AGREED)
+    .where(
+        subscription.c.tenant == bindparam("tenant"),
+        subscription.c.project == bindparam("project"),
+        subscription.c.mode == bindparam("mode"),
+    )
+)
+"""A project's subscriptions, each with its plan's slug and its counter."""
+
+KEY_FIELDS, PROJECT_FIELDS, CLIENT_FIELDS = fields_of(ProjectKey), fields_of(Project), fields_of(Client)
+_DOMAINS = (
+    select(_Listed(domain.c.name))
+    .where(domain.c.project == project.c.id)
+    .correlate(project)
+    .scalar_subquery()
+)
+ARRIVE = (
+    select(
+        *(project_key.c[name] for name in KEY_FIELDS),
+        *(project.c[name] for name in PROJECT_FIELDS),
+        *(client.c[name] for name in CLIENT_FIELDS),
+        _DOMAINS,
+        *AGREED_COLUMNS,
+    )
+    .select_from(
+        join(project_key, project, project.c.id == project_key.c.project)
+        .join(client, client.c.id == project.c.client)
+        .outerjoin(
+            subscription,
+            and_(subscription.c.project == project.c.id, subscription.c.mode == project_key.c.mode),
+        )
+        .outerjoin(plan_version, plan_version.c.id == subscription.c.plan_version)
+        .outerjoin(plan, plan.c.id == plan_version.c.plan)
+    )
+    .where(project_key.c.digest == bindparam("digest"))
+)
+"""Whose a key is: one row for each subscription, or one with nulls in the place of one."""
 
 SEAT_FIELDS = fields_of(Seat)
 SEAT_COLUMNS = [seat.c[name] for name in SEAT_FIELDS]
