@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, event, false, inspect, or_, select
 from sqlalchemy.orm import Mapper, ORMExecuteState, RelationshipDirection, RelationshipProperty, Session
 
 from seatguard.errors import InvalidInput, Misconfigured
+from seatguard_flask.backstop import Backstop
 from seatguard_flask.late import note
 from seatguard_flask.refusals import GuardError
 from seatguard_flask.register import Afterwards, Apart, Change, Joined, Register, Sitting, apply
@@ -73,6 +74,7 @@ class ModelGuard:
         self._model = model
         self.meaning = Meaning(model=model, project=project, subject=subject, counts=counts)
         self._afterwards = Afterwards()
+        self._backstop = Backstop(seats)
         event.listen(Session, "before_flush", self._before_flush)
         event.listen(Session, "after_flush_postexec", self._after_flush)
         event.listen(Session, "do_orm_execute", self._around_bulk)
@@ -84,6 +86,7 @@ class ModelGuard:
         event.remove(Session, "after_flush_postexec", self._after_flush)
         event.remove(Session, "do_orm_execute", self._around_bulk)
         self._afterwards.remove()
+        self._backstop.remove()
         self._seats.model_guards.remove(self)
 
     def sitting(self, user: Any) -> Sitting | None:

@@ -14,7 +14,7 @@ from seatguard_flask.cli.session import json_option, settings_for, storage_optio
 
 @click.group()
 def db() -> None:
-    """The database's schema: bring it up to date, tell its version, print its SQL.
+    """The database's schema: bring it up to date, tell its version, print its SQL; triggers for your own.
 
     A SQLite file gets its tables by itself.
     """
@@ -64,6 +64,46 @@ def sql(storage: str | None, as_json: bool) -> None:
 
         text = migrate.sql(url)
         _tell({"sql": text}, text.rstrip("\n"), as_json)
+
+
+@db.command()
+@click.option("--table", required=True, help="The users' table, such as users or app.users.")
+@click.option("--project", help="Name or id of the project of all its rows.")
+@click.option("--project-column", help="Instead: the column with the name or id of a row's project.")
+@click.option("--active-column", help="The column that says whether a row needs a seat.  [default: all do]")
+@click.option(
+    "--dialect",
+    type=click.Choice(["postgresql", "mariadb", "sqlite"]),
+    help="For which kind of database.  [default: the storage's]",
+)
+@click.option("--alembic", is_flag=True, help="Print a migration for your own Alembic instead of SQL.")
+@storage_option
+@json_option
+def triggers(
+    table: str,
+    project: str | None,
+    project_column: str | None,
+    active_column: str | None,
+    dialect: str | None,
+    alembic: bool,
+    storage: str | None,
+    as_json: bool,
+) -> None:
+    """Print triggers that hold a table of yours to the limit, below the ORM. No database is opened.
+
+    They refuse rows beyond the seats; they give none. Put them among your own migrations.
+    """
+    with told(as_json):
+        from seatguard.storage.sqlalchemy.triggers import UserTable, as_alembic, as_sql
+        from seatguard.storage.sqlalchemy.triggers import triggers as made_for
+
+        users = UserTable(
+            table=table, project=project, project_column=project_column, active_column=active_column
+        )
+        kind = dialect or urlsplit(_database_url(storage)).scheme.partition("+")[0]
+        made = made_for(users, kind)
+        text = as_alembic(made) if alembic else as_sql(made, kind)
+        _tell({"create": made.create, "drop": made.drop}, text.rstrip("\n"), as_json)
 
 
 def _database_url(storage: str | None) -> str:
