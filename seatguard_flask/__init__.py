@@ -5,7 +5,7 @@ is first used.
 """
 
 from seatguard_flask.extension import Seatguard
-from seatguard_flask.holding import SeatInHand, current_seat
+from seatguard_flask.holding import SeatInHand, current_seat, current_seats
 from seatguard_flask.refusals import (
     GuardError,
     HoldExpired,
@@ -27,6 +27,7 @@ __all__ = [
     "Settings",
     "SeatInHand",
     "current_seat",
+    "current_seats",
     "GuardError",
     "SeatRefused",
     "SeatLimitReached",

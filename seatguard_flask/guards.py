@@ -15,9 +15,10 @@ from flask import Response, current_app, request
 
 from seatguard.errors import InvalidInput
 from seatguard_flask import resolving
-from seatguard_flask.holding import UNAVAILABLE, Holding, SeatInHand, ask
-from seatguard_flask.refusals import Manner
+from seatguard_flask.holding import UNAVAILABLE, Hand, Holding, Passing, SeatInHand, ask
+from seatguard_flask.refusals import Manner, invalid_subject
 from seatguard_flask.resolving import Place, ProjectOf, SubjectOf
+from seatguard_flask.several import MOST, SeveralInHand
 from seatguard_flask.state import State
 from seatguard_flask.switches import disabled, is_disabled
 
@@ -82,8 +83,8 @@ class Guards:
             project: name or id, or a function that answers one; else see :meth:`project_resolver`.
             subject: who will sit there: name of a view argument or of a field of the JSON or form body, or a
                 function that answers an identifier. Without one the seat is nobody's until the view calls
-                ``current_seat.assign(user.id)``.
-            quantity: 1; a guard takes one seat.
+                ``current_seat.assign(user.id)``. A list names several users: all get a seat, or none does.
+            quantity: seats, 1 to 100, for users whom the view names by ``current_seats``: all or none.
             methods: of the requests that are guarded; others run as if there were no guard.
             consume_when: a function of the response that decides instead of the rule above.
                 ``current_seat.assign`` and ``cancel`` in the view come before it.
@@ -109,11 +110,11 @@ class Guards:
         >>> [client.post("/users", json={"username": name}).status_code for name in ("ada", "bob", "ada")]
         [201, 402, 201]
         """
-        _check_consume(feature, quantity, status)
+        _check_consume(feature, quantity, subject, status)
         guarded = self._guarded("consume", methods, project, subject)
 
         def passage(arguments: Mapping[str, Any]) -> AbstractContextManager[Callable[[Any], Any]]:
-            return _Consuming(self._in_hand(project, subject, arguments, status=status), consume_when)
+            return _Consuming(self._hand(project, subject, quantity, arguments, status), consume_when)
 
         return lambda view: _around(view, guarded, passage)
 
@@ -251,6 +252,26 @@ class Guards:
             status=status,
         )
 
+    def _hand(
+        self,
+        project: ProjectOf | None,
+        subject: SubjectOf | None,
+        quantity: int,
+        arguments: Mapping[str, Any],
+        status: int | None,
+    ) -> Hand:
+        """One seat, or as many as are wanted."""
+        if not self.enabled or (subject is None and quantity == 1):
+            return self._in_hand(project, subject, arguments, status=status)
+        names = resolving.subjects(subject, arguments) if subject is not None else [None] * quantity
+        if len(names) > MOST:
+            problem = InvalidInput.single(
+                "subject", "too_many", f"is one of {len(names)}, and {MOST} may be named at once"
+            )
+            raise invalid_subject(problem, Manner(settings=self._state().settings))
+        hands = [self._in_hand(project, _constant(name), arguments, status=status) for name in names]
+        return hands[0] if len(hands) == 1 else SeveralInHand(hands)
+
     def _guarded(
         self, verb: str, methods: Collection[str], project: ProjectOf | None, subject: SubjectOf | None
     ) -> Guarded:
@@ -263,32 +284,32 @@ class Guards:
 class _Consuming:
     """One pass through a consuming guard."""
 
-    def __init__(self, seat: SeatInHand, consume_when: When | None) -> None:
-        self._seat = seat
-        self._holding = Holding(seat)
+    def __init__(self, hand: Hand, consume_when: When | None) -> None:
+        self._hand = hand
+        self._passing = Passing(hand)
         self._consume_when = consume_when or _is_made
 
     def __enter__(self) -> Callable[[Any], Any]:
-        self._holding.__enter__()
+        self._passing.__enter__()
         return self._finish
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._holding.__exit__(kind, error, trace)
+        self._passing.__exit__(kind, error, trace)
 
     def _finish(self, answer: Any) -> Response:
         response = current_app.make_response(answer)
         if not self._is_consumed(response):
-            self._seat.give_back()
+            self._hand.give_back()
         else:
-            self._seat.keep()
-        return _with_note(response, self._seat.unchecked)
+            self._hand.keep()
+        return _with_note(response, self._hand.unchecked)
 
     def _is_consumed(self, response: Response) -> bool:
-        if self._seat.decided is None:
+        if self._hand.decided is None:
             return self._consume_when(response)
-        return self._seat.decided and response.status_code < 400
+        return self._hand.decided and response.status_code < 400
 
 
 def _around(
@@ -361,12 +382,18 @@ def _with_note(response: Response, unchecked: str | None) -> Response:
     return response
 
 
-def _check_consume(feature: object, quantity: object, status: int | None) -> None:
+def _constant(name: str | None) -> SubjectOf | None:
+    return None if name is None else lambda: name
+
+
+def _check_consume(feature: object, quantity: object, subject: object, status: int | None) -> None:
     if callable(feature):
         raise TypeError("write @seats.consume(...) with parentheses")
     if feature != "seats":
         raise ValueError(f'there is no feature {feature!r} to consume, only "seats"')
-    if quantity != 1 or isinstance(quantity, bool):
-        raise ValueError(f"quantity is {quantity!r}: a guard takes one seat; hold one for each user instead")
+    if isinstance(quantity, bool) or not isinstance(quantity, int) or not 1 <= quantity <= MOST:
+        raise ValueError(f"quantity is {quantity!r}: a guard takes 1 to {MOST} seats")
+    if quantity != 1 and subject is not None:
+        raise ValueError("several users are named by a list: let subject answer one, and leave quantity out")
     if status is not None and not 400 <= status <= 499:
         raise ValueError(f"status is {status!r}: a refusal's is 400 to 499")

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from werkzeug.local import LocalProxy
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("seatguard.flask")
 
-_current: ContextVar[SeatInHand] = ContextVar("seatguard_current_seat")
+_current: ContextVar[tuple[SeatInHand, ...]] = ContextVar("seatguard_current_seats")
 
 T = TypeVar("T")
 
@@ -33,6 +33,31 @@ UNAVAILABLE = "storage_unavailable"
 
 Find = Callable[[], Place]
 Name = Callable[[], str | None]
+
+
+class Hand(Protocol):
+    """What a guard holds while the work is done: one seat, or several as one."""
+
+    @property
+    def each(self) -> tuple[SeatInHand, ...]:
+        """The seats, in their order."""
+
+    @property
+    def decided(self) -> bool | None:
+        """What the host has said itself; ``None`` when it said nothing."""
+
+    @property
+    def unchecked(self) -> str | None:
+        """Why nothing was decided, as a code; ``None`` when something was."""
+
+    def open(self) -> None:
+        """Hold what is wanted, or raise."""
+
+    def keep(self) -> None:
+        """Make it the host's for good, or raise."""
+
+    def give_back(self) -> None:
+        """Let go of it. Never fails."""
 
 
 class SeatInHand:
@@ -57,6 +82,12 @@ class SeatInHand:
         self._assigned: tuple[str, str | None] | None = None
         self._canceled = False
         self._settled = False
+        self._made: Seat | None = None
+
+    @property
+    def each(self) -> tuple[SeatInHand, ...]:
+        """Itself."""
+        return (self,)
 
     @property
     def seat(self) -> Seat | None:
@@ -120,6 +151,8 @@ class SeatInHand:
         kept = self._ask("confirm", lambda: self._kept(place, held))
         if kept is not None and not kept.allowed:
             self._refuse(Decision(False, Reason.HOLD_EXPIRED, kept.facts))
+        elif kept is not None and held.reason is Reason.ALLOWED:
+            self._made = kept.facts.seat
 
     def give_back(self) -> None:
         """Let go of the hold. Never fails: without the store the hold ends by itself."""
@@ -139,6 +172,17 @@ class SeatInHand:
             self._engine.seats.release_hold(place.actor, place.where, seat.id)
         except StorageUnavailable as error:
             logger.warning("a hold could not be let go and ends by itself at %s: %s", seat.lapses_at, error)
+
+    def take_back(self) -> None:
+        """Free again what this hand has kept, and let go of what it has not. Never fails."""
+        self.give_back()
+        made, self._made = self._made, None
+        if made is None or self._place is None:
+            return
+        try:
+            self._engine.seats.release(self._place.actor, self._place.where, made.holder)
+        except StorageUnavailable as error:
+            logger.warning("a seat could not be freed, run `flask seatguard reconcile`: %s", error)
 
     @property
     def _engine(self) -> Engine:
@@ -220,30 +264,46 @@ def ask(state: State, manner: Callable[[], Manner], act: str, call: Callable[[],
         raise
 
 
-class Holding:
-    """``with seats.hold(...) as seat:`` the seat is kept when the block ends well, else given back."""
+class Passing:
+    """What is in hand while a block runs: kept when the block ends well, else given back."""
 
-    def __init__(self, seat: SeatInHand) -> None:
-        self._seat = seat
-        self._token: Token[SeatInHand] | None = None
+    def __init__(self, hand: Hand) -> None:
+        self._hand = hand
+        self._token: Token[tuple[SeatInHand, ...]] | None = None
 
-    def __enter__(self) -> SeatInHand:
-        self._seat.open()
-        self._token = _current.set(self._seat)
-        return self._seat
+    def __enter__(self) -> None:
+        self._hand.open()
+        self._token = _current.set(self._hand.each)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if error is None and self._seat.decided is not False:
-                self._seat.keep()
+            if error is None and self._hand.decided is not False:
+                self._hand.keep()
             else:
-                self._seat.give_back()
+                self._hand.give_back()
         finally:
             if self._token is not None:
                 _current.reset(self._token)
                 self._token = None
+
+
+class Holding:
+    """``with seats.hold(...) as seat:`` the seat is kept when the block ends well, else given back."""
+
+    def __init__(self, seat: SeatInHand) -> None:
+        self._seat = seat
+        self._passing = Passing(seat)
+
+    def __enter__(self) -> SeatInHand:
+        self._passing.__enter__()
+        return self._seat
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._passing.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> SeatInHand:
         return self.__enter__()
@@ -254,8 +314,22 @@ class Holding:
         self.__exit__(kind, error, trace)
 
 
-current_seat: SeatInHand = LocalProxy(  # type: ignore[assignment]
-    _current,
-    unbound_message="no seat is in hand here: this is for views and blocks that a guard holds one for",
-)
+def _in_hand() -> tuple[SeatInHand, ...]:
+    found = _current.get(())
+    if not found:
+        raise RuntimeError("no seat is in hand here: this is for views and blocks that a guard holds one for")
+    return found
+
+
+def _only_one() -> SeatInHand:
+    found = _in_hand()
+    if len(found) > 1:
+        raise RuntimeError(f"{len(found)} seats are in hand here: name their users in current_seats")
+    return found[0]
+
+
+current_seat: SeatInHand = LocalProxy(_only_one)  # type: ignore[assignment]
 """The seat of the innermost guard around the calling code."""
+
+current_seats: tuple[SeatInHand, ...] = LocalProxy(_in_hand)  # type: ignore[assignment]
+"""The seats of the innermost guard around the calling code: one, or as many as it was asked for."""

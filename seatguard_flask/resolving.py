@@ -106,26 +106,49 @@ def acting(state: State) -> Actor:
 
 
 def subject(wanted: SubjectOf | None, arguments: Mapping[str, Any]) -> str | None:
-    """The user that the request is about, as text; ``None`` when it does not say.
+    """The user that the request is about, as text; ``None`` when it does not say, or names several.
 
     Args:
         wanted: a function, or the name of a view argument or of a field of the JSON or form body. White
             space around a typed name is dropped, as a form's own reader does.
     """
+    found = _named(wanted, arguments)
+    return None if isinstance(found, list) else found
+
+
+def subjects(wanted: SubjectOf | None, arguments: Mapping[str, Any]) -> list[str | None]:
+    """The users that the request is about; one ``None`` when it names nobody.
+
+    Args:
+        wanted: as in :func:`subject`; a list of names in the JSON body, a field that the form has several
+            times, or a list that the function answers, is of several users.
+    """
+    found = _named(wanted, arguments)
+    return (found or [None]) if isinstance(found, list) else [found]
+
+
+def _named(wanted: SubjectOf | None, arguments: Mapping[str, Any]) -> str | list[str | None] | None:
     if wanted is None:
         return None
     if not isinstance(wanted, str):
-        return as_name(wanted())
-    if wanted in arguments:
-        return as_name(arguments[wanted])
-    if not has_request_context():
+        value = wanted()
+    elif wanted in arguments:
+        value = arguments[wanted]
+    elif not has_request_context():
         return None
-    if request.is_json:
+    elif request.is_json:
         body = request.get_json(silent=True)
-        value = body.get(wanted) if isinstance(body, dict) else None
+        value = _trimmed(body.get(wanted)) if isinstance(body, dict) else None
     else:
-        value = request.form.get(wanted)
-    return as_name(value.strip() if isinstance(value, str) else value)
+        typed = request.form.getlist(wanted)
+        value = [_trimmed(one) for one in typed] if len(typed) > 1 else _trimmed(typed[0]) if typed else None
+    return [as_name(one) for one in value] if isinstance(value, list | tuple) else as_name(value)
+
+
+def _trimmed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_trimmed(one) for one in value]
+    return value.strip() if isinstance(value, str) else value
 
 
 def as_name(value: object) -> str | None:

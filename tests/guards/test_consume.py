@@ -477,8 +477,10 @@ class TestKindsOfViews:
     ("options", "says"),
     [
         ({"feature": "seat"}, "no feature 'seat'"),
-        ({"quantity": 2}, "a guard takes one seat"),
-        ({"quantity": 0}, "a guard takes one seat"),
+        ({"quantity": 0}, "a guard takes 1 to 100 seats"),
+        ({"quantity": 101}, "a guard takes 1 to 100 seats"),
+        ({"quantity": True}, "a guard takes 1 to 100 seats"),
+        ({"quantity": 2, "subject": "users"}, "named by a list"),
         ({"status": 200}, "400 to 499"),
     ],
 )
