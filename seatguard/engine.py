@@ -181,15 +181,21 @@ class Seatguard:
             fold_case=options.fold_case,
         )
         self._join = store.join
+        self._relay = store.relay
         self._monotonic = monotonic
         self._snapshots = snapshots
 
     @classmethod
     def open(
-        cls, url: str, *, clock: Clock = system_clock, options: EngineOptions | None = None
+        cls,
+        url: str,
+        *,
+        gate: str | None = None,
+        clock: Clock = system_clock,
+        options: EngineOptions | None = None,
     ) -> Seatguard:
-        """An engine on the store behind a URL; see ``seatguard.storage.open_store``."""
-        return cls(open_store(url, clock=clock), clock=clock, options=options)
+        """An engine on the store behind a URL, or two; see ``seatguard.storage.open_store``."""
+        return cls(open_store(url, gate=gate, clock=clock), clock=clock, options=options)
 
     def actor(self, kind: str, name: str, *, tenant: str | None = None) -> Actor:
         """Somebody who acts for a tenant, the default one unless named by its id."""
@@ -329,6 +335,7 @@ class Seatguard:
         """
         self.seats.sweep(actor)
         self.waiting.forget(actor, username)
+        self.relay()
         decision = may_erase(self.seats.seats_named(actor, username))
         if not decision.allowed:
             return decision
@@ -359,6 +366,20 @@ class Seatguard:
         Counted now and summed by the minute as refusals are; written as soon as the store takes it.
         """
         self._refusals.count_unchecked(actor, project_id, reason)
+
+    def relay(self) -> int:
+        """Move into the ledger what a gate with a store of its own keeps for it.
+
+        ``seatguard work`` does so all the time; until then the journal misses the last entries. Any number
+        of processes may do it at once, and any may die at it.
+
+        Returns:
+            how many entries were moved; 0 with a gate that shares the ledger's store.
+
+        Raises:
+            StorageUnavailable: gate or ledger did not answer in time; what was moved stays moved.
+        """
+        return self._relay()
 
     def flush(self) -> None:
         """Write the refusals summed so far."""
@@ -434,6 +455,7 @@ class Seatguard:
         )
 
     def _hold_has_expired(self, actor: Actor, seat_id: str) -> bool:
+        self.relay()
         search = Search(subject=seat_id, kind="hold.expired")
         return bool(self.journal.search(actor, search, limit=1).items)
 

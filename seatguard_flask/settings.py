@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from seatguard.engine import EngineOptions
+from seatguard.engine import Seatguard as Engine
 from seatguard.errors import Misconfigured
 from seatguard.seats.rules import MAX_HOLD
+from seatguard.storage import GATE_SCHEMES
 
 T = TypeVar("T")
 Read = Callable[[str, Any], T]
@@ -132,7 +134,7 @@ class Settings:
         None, _a_text, "where seats are kept; required unless debugging or testing", secret=True
     )
     gate_uri: str | None = _setting(
-        None, _a_text, "a gate of its own; left out or the same as the storage's", secret=True
+        None, _a_text, "a gate of its own, on Redis or Valkey; left out, the storage is the gate", secret=True
     )
     url_prefix: str = _setting("/api/v1", _an_url_prefix, "where the API is mounted")
     api_enabled: bool = _setting(True, _a_bool, "whether the API is mounted at all")
@@ -224,15 +226,26 @@ class Settings:
             offer_seconds=self.offer_ttl,
         )
 
+    def open_engine(self, storage_uri: str) -> Engine:
+        """An engine on that storage, with the gate and the options that are set.
+
+        Raises:
+            Misconfigured: there is no such store, or its driver is missing.
+        """
+        return Engine.open(storage_uri, gate=self.gate_uri, options=self.engine_options())
+
     def storage_kind(self) -> str | None:
         """The scheme of the storage URI: all of it that may be shown."""
         return None if self.storage_uri is None else urlsplit(self.storage_uri).scheme.partition("+")[0]
 
     def _check_gate(self, prefix: str) -> None:
-        if self.gate_uri is not None and self.gate_uri != self.storage_uri:
+        if self.gate_uri is None or self.gate_uri == self.storage_uri:
+            return
+        if urlsplit(self.gate_uri).scheme.partition("+")[0] not in GATE_SCHEMES:
+            schemes = ", ".join(f"{scheme}://" for scheme in GATE_SCHEMES)
             raise Misconfigured(
-                f"{prefix}GATE_URI differs from {prefix}STORAGE_URI: the gates there are (memory, sqlite,"
-                " postgresql, mysql, mariadb) share the transactions of their storage, so leave it out"
+                f"{prefix}GATE_URI differs from {prefix}STORAGE_URI and is no gate of its own: use one of"
+                f" {schemes}, or leave it out"
             )
 
 

@@ -74,7 +74,7 @@ class _Opening:
     def open(self) -> Engine:
         with self._lock:
             if self.opened is None:
-                self.opened = Engine.open(self._storage_uri, options=self._settings.engine_options())
+                self.opened = self._settings.open_engine(self._storage_uri)
             return self.opened
 
     def close(self) -> None:

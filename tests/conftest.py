@@ -15,9 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import MariaDBServer, PostgresServer, TcpProxy, start_or_skip
+from tests.servers import (
+    MariaDBServer,
+    PostgresServer,
+    RedisCluster,
+    RedisServer,
+    TcpProxy,
+    start_or_skip,
+)
 
 DATABASES = ("sqlite", "postgresql", "mariadb")
+GATES = ("valkey", "redis", "cluster")
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
@@ -33,6 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.postgresql)
         if "mariadb_server" in fixtures or "mariadb" in parameters.values():
             item.add_marker(pytest.mark.mariadb)
+        if {"redis_servers", "start_redis"} & set(fixtures):
+            item.add_marker(pytest.mark.redis)
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +67,50 @@ def mariadb_server() -> Iterator[MariaDBServer]:
     server = start_or_skip(lambda: MariaDBServer.at(url) if url else MariaDBServer.start())
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_servers() -> Iterator[Callable[[str], RedisServer | RedisCluster]]:
+    """`redis_servers("valkey")`, `"redis"` or `"cluster"`: one of each for the whole session.
+
+    Do not kill them; start your own for that.
+    """
+    running: dict[str, RedisServer | RedisCluster] = {}
+
+    def server(kind: str) -> RedisServer | RedisCluster:
+        if kind not in running:
+            running[kind] = start_or_skip(
+                lambda: RedisCluster.start() if kind == "cluster" else RedisServer.start(kind)
+            )
+        return running[kind]
+
+    yield server
+    for one in running.values():
+        one.stop()
+
+
+@pytest.fixture(params=GATES)
+def gate_url(
+    request: pytest.FixtureRequest, redis_servers: Callable[[str], RedisServer | RedisCluster]
+) -> str:
+    """The URL of an empty gate, once each on Valkey, Redis and a cluster of three."""
+    server = redis_servers(request.param)
+    server.flush()
+    return server.url()
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., RedisServer]]:
+    """`start_redis("valkey", appendfsync="always")`: a server of this test's own, to be killed at will."""
+    started: list[RedisServer] = []
+
+    def start(kind: str = "valkey", **options: object) -> RedisServer:
+        started.append(start_or_skip(lambda: RedisServer.start(kind, **options)))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
 
 
 @pytest.fixture
@@ -131,12 +185,12 @@ def database_url(database: str, new_database: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def proxied() -> Iterator[Callable[[PostgresServer | MariaDBServer], TcpProxy]]:
+def proxied() -> Iterator[Callable[[PostgresServer | MariaDBServer | RedisServer], TcpProxy]]:
     """`proxied(server)`: a TCP proxy in front of a server, to cut, hold, slow down or reset its
     connections."""
     proxies: list[TcpProxy] = []
 
-    def put_between(server: PostgresServer | MariaDBServer) -> TcpProxy:
+    def put_between(server: PostgresServer | MariaDBServer | RedisServer) -> TcpProxy:
         proxies.append(TcpProxy(server.host, server.port))
         return proxies[-1]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seatguard.storage.ports import Ledger
 
 SCHEMES = ("memory", "sqlite", "postgresql", "mysql", "mariadb")
+GATE_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
 
 
 def no_transaction(_connection: object) -> Gate:
@@ -28,27 +29,36 @@ def no_transaction(_connection: object) -> Gate:
     )
 
 
+def nothing_to_relay() -> int:
+    """For gates that write their entries into the ledger themselves."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A ledger and the gate that shares its transactions.
+    """A ledger and its gate.
 
     Attributes:
         counts_in_ledger: whether the gate's count is the ledger's own, so that one read brings both.
         join: makes the same gate inside a transaction of the host's, from a SQLAlchemy connection.
+        relay: moves into the ledger what the gate keeps for it, and returns how many entries that were.
     """
 
     ledger: Ledger
     gate: Gate
     join: Callable[[Any], Gate] = no_transaction
     counts_in_ledger: bool = False
+    relay: Callable[[], int] = nothing_to_relay
 
 
-def open_store(url: str, *, clock: Clock = system_clock) -> Store:
-    """The ledger and gate behind a URL.
+def open_store(url: str, *, gate: str | None = None, clock: Clock = system_clock) -> Store:
+    """The ledger and gate behind a URL, or behind two.
 
     Args:
         url: ``memory:``, ``sqlite:///seats.db``, ``postgresql://user@host/db`` or
             ``mysql://user@host/db`` (MariaDB); a driver may be named as in SQLAlchemy.
+        gate: ``redis://host:6379/0`` or ``valkey://host``, with TLS ``rediss://`` or ``valkeys://``, with
+            ``+cluster`` a cluster; ``None`` or the same URL keeps the seats with the ledger.
         clock: tells the time after rows are locked.
 
     Raises:
@@ -56,6 +66,8 @@ def open_store(url: str, *, clock: Clock = system_clock) -> Store:
 
     >>> store = open_store("memory:")
     """
+    if gate is not None and gate != url:
+        return open_gate(gate, open_store(url, clock=clock), clock=clock)
     scheme = urlsplit(url).scheme.partition("+")[0]
     if scheme == "memory":
         from seatguard.storage.memory import MemoryGate, MemoryLedger, MemoryRows
@@ -70,3 +82,28 @@ def open_store(url: str, *, clock: Clock = system_clock) -> Store:
         f"SEATGUARD_STORAGE_URI names the unknown store {scheme!r}: use one of "
         + ", ".join(f"{name}:" for name in SCHEMES)
     )
+
+
+def open_gate(url: str, beside: Store, *, clock: Clock = system_clock) -> Store:
+    """The same store with its seats kept by a gate of its own; the ledger keeps a copy of them.
+
+    Args:
+        url: as ``gate`` of :func:`open_store`.
+
+    Raises:
+        Misconfigured: no such kind of gate, or its driver is not installed.
+    """
+    scheme = urlsplit(url).scheme.partition("+")[0]
+    if scheme not in GATE_SCHEMES:
+        raise Misconfigured(
+            f"SEATGUARD_GATE_URI names {scheme!r}, which is no gate of its own: use one of "
+            + ", ".join(f"{name}://" for name in GATE_SCHEMES)
+            + ", or leave it out"
+        )
+    try:
+        from seatguard.storage.redis import open_redis_gate
+    except ModuleNotFoundError as missing:
+        if missing.name != "redis":
+            raise
+        raise Misconfigured("SEATGUARD_GATE_URI needs redis-py: pip install 'seatguard[redis]'") from missing
+    return open_redis_gate(url, beside, clock=clock)

@@ -81,7 +81,13 @@ class Section(Protocol):
         """Remove a seat and count it off."""
 
     def recount(self, live: int, held: int) -> None:
-        """Set the counter."""
+        """Set the counter, beyond the cap too."""
+
+    def seats(self, *, after: int, limit: int) -> Sequence[Seat]:
+        """Seats in the order of their numbers, lapsed holds included."""
+
+    def recorded(self, entries: Sequence[str]) -> set[str]:
+        """Which of these ids are entries of the tenant already."""
 
     def append(self, draft: Draft) -> None:
         """Put an entry at the end of the subscription's stream."""
@@ -104,6 +110,13 @@ class LockingGate(ABC):
             NotFound: no such subscription in the tenant.
             StorageUnavailable: the store did not answer in time.
         """
+
+    def within(self, tenant: str, subscription: str, act: Callable[[Section], T]) -> T:
+        """Run ``act`` with the subscription's row locked, for a gate whose copy this one keeps.
+
+        Raises: as :meth:`_within`.
+        """
+        return self._within(tenant, subscription, act)
 
     @abstractmethod
     def seat(self, tenant: str, subscriptions: Sequence[str], seat_id: str) -> Seat | None:

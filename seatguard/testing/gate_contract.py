@@ -126,6 +126,7 @@ class Bench:
 
     def kinds(self) -> Counter[str]:
         """How many entries of each kind the subscription's stream has."""
+        self.engine.relay()
         found: Counter[str] = Counter()
         after = None
         while True:
@@ -139,6 +140,7 @@ class Bench:
 
     def check(self) -> None:
         """Counter and rows agree, and the journal verifies."""
+        self.engine.relay()
         assert list(self.engine.verify(self.actor)) == []
         assert list(self.engine.journal.verify(self.actor)) == []
 

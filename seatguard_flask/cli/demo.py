@@ -35,7 +35,7 @@ def demo(host: str, port: int | None, data: Path | None, as_json: bool) -> None:
     A second start goes on with the same data. With --json the first line is one JSON object.
     """
     with told(as_json):
-        from seatguard import InvalidInput, Seatguard
+        from seatguard import InvalidInput
         from seatguard_flask.cli import sample, serving
 
         folder = _folder(data)
@@ -44,9 +44,7 @@ def demo(host: str, port: int | None, data: Path | None, as_json: bool) -> None:
             "SEATGUARD_JOURNAL_KEY": _secret(folder / "journal-key", partial(secrets.token_hex, 32)),
         }
         settings = Settings.from_config(config)
-        with closing(
-            Seatguard.open(config["SEATGUARD_STORAGE_URI"], options=settings.engine_options())
-        ) as engine:
+        with closing(settings.open_engine(config["SEATGUARD_STORAGE_URI"])) as engine:
             shown = sample.prepare(engine, engine.actor("cli", "demo"), folder / "api-key")
         try:
             listener = serving.listen(host, DEFAULT_PORT if port is None else port)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from flask import Flask
 
-from seatguard import InvalidInput, Misconfigured, Seatguard
+from seatguard import InvalidInput, Misconfigured
 from seatguard_flask.settings import Settings
 
 
@@ -37,7 +37,7 @@ def check(uri: str, settings: Settings, *, workers: int) -> None:
             "memory: is seen by one process only, so several workers would sell its seats several times:"
             " use --workers 1, or a storage such as sqlite:///seats.db"
         )
-    engine = Seatguard.open(uri, options=settings.engine_options())
+    engine = settings.open_engine(uri)
     engine.ready()
     engine.close()
 

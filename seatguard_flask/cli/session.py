@@ -175,7 +175,7 @@ def operation(run: Callable[Concatenate[Session, P], None]) -> Callable[P, None]
     def body(storage: str | None, as_json: bool, **params: Any) -> None:
         with told(as_json):
             settings = settings_for(storage)
-            with closing(Seatguard.open(storage_uri(settings), options=settings.engine_options())) as engine:
+            with closing(settings.open_engine(storage_uri(settings))) as engine:
                 context = click.get_current_context()
                 name = " ".join(context.command_path.split()[1:]).removeprefix("seatguard ")
                 run(Session(engine, engine.actor("cli", name), settings, as_json), **params)  # type: ignore[call-arg]

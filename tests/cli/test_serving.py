@@ -154,7 +154,8 @@ def test_a_taken_port_is_told(run: Run, storage: str) -> None:
         ("memory:", [], 4),
         ("postgresql://nobody@127.0.0.1:1/none", [], 3),
         (None, [], 4),
-        ("sqlite:///x.db", ["--gate", "redis://localhost"], 4),
+        ("sqlite:///x.db", ["--gate", "postgresql://localhost/x"], 4),
+        ("sqlite:///x.db", ["--gate", "redis://127.0.0.1:1"], 3),
     ],
 )
 def test_a_server_that_could_not_work_does_not_start(

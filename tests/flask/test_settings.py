@@ -135,11 +135,12 @@ def test_other_keys_are_not_ours() -> None:
     assert Settings.from_config({"SECRET_KEY": "x", "SEATS": 1, "MY_SEATGUARD_X": 1}) == Settings()
 
 
-def test_a_gate_of_its_own_is_not_there_yet() -> None:
-    """The message tells which gates there are; the same URI twice is none of its own."""
-    assert read(STORAGE_URI="memory:", GATE_URI="memory:").gate_uri == "memory:"
-    with pytest.raises(Misconfigured, match=r"the gates there are \(memory, sqlite"):
-        read(STORAGE_URI="memory:", GATE_URI="redis://localhost")
+def test_gate_of_its_own_is_redis_or_valkey() -> None:
+    """Another scheme is told which there are; the storage's own URI is no gate of its own."""
+    for uri in ("memory:", "redis://localhost", "valkeys://h:1", "redis+cluster://h:7000"):
+        assert read(STORAGE_URI="memory:", GATE_URI=uri).gate_uri == uri
+    with pytest.raises(Misconfigured, match="is no gate of its own: use one of redis://"):
+        read(STORAGE_URI="memory:", GATE_URI="sqlite:///seats.db")
 
 
 def test_secrets_are_not_shown() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seatguard import StorageUnavailable
-from seatguard.storage.sqlalchemy.breaker import FAILURES, PAUSE, WITHIN, Breaker
+from seatguard.storage.breaker import FAILURES, PAUSE, WITHIN, Breaker
 
 
 class Seconds:

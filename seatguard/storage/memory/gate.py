@@ -80,6 +80,13 @@ class _Section:
         counter = self._rows.counters[self._subscription.id]
         self._rows.count(self._subscription.id, live=live - counter.live, held=held - counter.held)
 
+    def seats(self, *, after: int, limit: int) -> list[Seat]:
+        members = self._rows.members[self._subscription.id].values()
+        return sorted((seat for seat in members if seat.number > after), key=lambda seat: seat.number)[:limit]
+
+    def recorded(self, entries: Sequence[str]) -> set[str]:
+        return {entry for entry in entries if entry in self._rows.entries}
+
     def append(self, draft: Draft) -> None:
         self._rows.append(draft)
 

@@ -27,7 +27,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from seatguard.errors import Misconfigured, StorageUnavailable
-from seatguard.storage.sqlalchemy.breaker import Breaker
+from seatguard.storage.breaker import Breaker
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.raw import Raw, RawRunner
 from seatguard.storage.sqlalchemy.tables import SCHEMA_HEAD, metadata, number, schema_version

@@ -54,6 +54,8 @@ from seatguard.storage.sqlalchemy.statements import (
     PUT_SEAT,
     RAISE_CEILING,
     READ_POOL,
+    RECORDED,
+    RECORDED_AT_ONCE,
     RECOUNT,
     REPLY,
     REPLY_FIELDS,
@@ -65,6 +67,7 @@ from seatguard.storage.sqlalchemy.statements import (
     SEAT_OF,
     SEAT_OF_NOW,
     SEAT_OF_ONE,
+    SEATS_AFTER,
     TOUCH,
 )
 
@@ -102,6 +105,7 @@ class _Section:
 
     def __init__(self, runner: Runner, tenant: str, subscription: str, *, joined: bool) -> None:
         self._runner = runner
+        self._tenant = tenant
         self._id = subscription
         self._joined = joined
         row = None
@@ -160,6 +164,19 @@ class _Section:
         self._runner.changed(RAISE_CEILING, {"subscription_id": self._id, "at_least": live})
         self._statement = RECOUNT
         self._pool = dataclasses.replace(self._pool, live=live, held=held)
+
+    def seats(self, *, after: int, limit: int) -> Sequence[Seat]:
+        asked = {"subscription": self._id, "after": after, "row_limit": limit}
+        return [_seat_from(row) for row in self._runner.all(SEATS_AFTER, asked)]
+
+    def recorded(self, entries: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for first in range(0, len(entries), RECORDED_AT_ONCE):
+            some = entries[first : first + RECORDED_AT_ONCE]
+            padded = [*some, *[some[0]] * (RECORDED_AT_ONCE - len(some))]
+            asked = {f"entry{place}": entry for place, entry in enumerate(padded)}
+            found.update(row[0] for row in self._runner.all(RECORDED, {"tenant": self._tenant, **asked}))
+        return found
 
     def append(self, draft: Draft) -> None:
         self._seq += 1

@@ -217,6 +217,20 @@ LAPSED = (
 )
 """Holds past their end, the oldest first."""
 
+SEATS_AFTER = (
+    select(*SEAT_COLUMNS)
+    .where(seat.c.subscription == bindparam("subscription"), seat.c.number > bindparam("after"))
+    .order_by(seat.c.number)
+    .limit(bindparam("row_limit", type_=Integer))
+)
+
+RECORDED_AT_ONCE = 100
+RECORDED = select(entry.c.id).where(
+    entry.c.tenant == bindparam("tenant"),
+    entry.c.id.in_([bindparam(f"entry{place}") for place in range(RECORDED_AT_ONCE)]),
+)
+"""Which of so many ids are entries; with a parameter for each, and some of them may be the same."""
+
 COUNT_LAPSED = (
     select(func.count())
     .select_from(seat)

@@ -44,7 +44,7 @@ class Breaker:
         with self._lock:
             now = self._monotonic()
             if self._closed_until is not None and now < self._closed_until:
-                raise StorageUnavailable("the database was out of reach a moment ago", retry_after=1)
+                raise StorageUnavailable("the store was out of reach a moment ago", retry_after=1)
             self._closed_until = now + PAUSE  # this caller finds out; the others go on being told
 
     def failed(self) -> None:

@@ -1,0 +1,42 @@
+"""Where things lie in Redis.
+
+All keys of one subscription have the tag of its shard, so a script may use them together in a cluster
+too. A shard has one stream for the entries of all its subscriptions: the relay reads a few streams, not
+one a subscription.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+
+SHARDS = 16
+"""Never to be changed: it tells where the keys of a subscription are."""
+
+
+def shard_of(subscription: str) -> int:
+    """The shard of a subscription.
+
+    >>> 0 <= shard_of("0190a5ac-0000-7000-8000-000000000000") < SHARDS
+    True
+    """
+    return zlib.crc32(subscription.encode()) % SHARDS
+
+
+def generation_of(shard: int) -> str:
+    """The key that tells which filling of a shard counts."""
+    return f"seatguard:{{{shard}}}:generation"
+
+
+def journal_of(shard: int) -> str:
+    """The key of a shard's stream of entries."""
+    return f"seatguard:{{{shard}}}:journal"
+
+
+@functools.lru_cache(maxsize=10_000)
+def keys_of(subscription: str) -> tuple[str, ...]:
+    """The keys of a script about one subscription, in the order of ``lua/_prelude.lua``."""
+    shard = shard_of(subscription)
+    mine = f"seatguard:{{{shard}}}:{subscription}"
+    parts = (f"{mine}:{part}" for part in ("pool", "seats", "holders", "holds", "order"))
+    return (generation_of(shard), *parts, journal_of(shard))

@@ -1,0 +1,41 @@
+"""The scripts: one file a verb in ``lua/``, put behind what they share."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script as the server is given it.
+
+    Attributes:
+        digest: by which it is called, in hexadecimal digits.
+    """
+
+    source: str
+    digest: str
+
+
+@functools.cache
+def scripts() -> Mapping[str, Script]:
+    """All scripts by the names of their files; a file beginning with ``_`` is a part of others."""
+    folder = files(__package__) / "lua"
+    texts = {
+        one.name.removesuffix(".lua"): one.read_text("utf-8")
+        for one in folder.iterdir()
+        if one.name.endswith(".lua")
+    }
+    prelude, writing = texts.pop("_prelude"), texts.pop("_writing")
+    found = {}
+    for name, text in sorted(texts.items()):
+        needs_writing = "record(" in text or "may_write(" in text
+        source = prelude + (writing if needs_writing else "") + text
+        # Redis names a script by SHA-1; nothing here rests on its strength.
+        digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+        found[name] = Script(source, digest)
+    return found
