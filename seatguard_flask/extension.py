@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seatguard.seats.model import SeatFacts, Where
     from seatguard.seats.service import SeatService
     from seatguard_flask.doorlog import DoorLog
+    from seatguard_flask.inviting import Invitations
     from seatguard_flask.models import ModelGuard, Of
     from seatguard_flask.reconciling import Report
 
@@ -380,6 +381,13 @@ class Seatguard(Guards):
         from seatguard_flask.doorlog import DoorLog
 
         return DoorLog(self, file)
+
+    @property
+    def invitations(self) -> Invitations:
+        """Seats held for days for people who have no account yet."""
+        from seatguard_flask.inviting import Invitations
+
+        return Invitations(self)
 
     @property
     def actor(self) -> Actor:
