@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from seatguard.actors import Actor
     from seatguard.catalog.model import Plan
     from seatguard.decisions import Decision
+    from seatguard.entitlements.model import Where
     from seatguard.projects.model import Project
     from seatguard.seats.explanation import Explanation
-    from seatguard.seats.model import SeatFacts, Where
+    from seatguard.seats.model import SeatFacts
     from seatguard.seats.service import SeatService
     from seatguard_flask.doorlog import DoorLog
     from seatguard_flask.inviting import Invitations

@@ -12,7 +12,7 @@ from typing import Protocol
 from seatguard.actors import Actor
 from seatguard.clock import Clock
 from seatguard.decisions import Decision, Reason
-from seatguard.entitlements.model import Terms
+from seatguard.entitlements.model import Terms, Where
 from seatguard.errors import Denied, InvalidInput, NotFound, StorageUnavailable
 from seatguard.idempotency.model import Reply
 from seatguard.ids import NewId
@@ -35,7 +35,6 @@ from seatguard.seats.model import (
     SeatState,
     Taken,
     Usage,
-    Where,
 )
 from seatguard.seats.ports import Gate, Lapse, Seal
 from seatguard.signals import Tell
@@ -722,7 +721,7 @@ class SeatService:
 
 
 def _matching(found: tuple[Terms, ...], where: Where) -> tuple[Terms, ...]:
-    return found if where.type is None else tuple(terms for terms in found if terms.type == where.type)
+    return where.among(found)
 
 
 def _of(found: Sequence[Terms], subscription: str) -> Terms:

@@ -25,6 +25,7 @@ NOT_OVER_HTTP = {
     "still_seated",
     "transition_not_allowed",
     "not_included",
+    "rate_limited",
 }
 
 
