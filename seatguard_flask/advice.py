@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
-from seatguard.entitlements.model import Where
 from seatguard.projects.service import fingerprint
-from seatguard.seats.model import SeatFacts
+from seatguard.seats.model import SeatFacts, Where
 from seatguard_flask.attempts import FailedAttempts
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Failed identifications, counted per client address, so that short keys cannot be tried out."""
+"""Failed identifications, counted per client address or key prefix, so that keys cannot be tried out."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ _MOST_ADDRESSES = 10_000
 
 
 class FailedAttempts:
-    """Counts the failures of the minute that began with the first one, in this process only.
+    """Counts the failures of the window that began with the first one, in this process only.
 
     It makes guessing slower; it is no promise. Other processes count for themselves, and the oldest
-    address is forgotten when there are too many.
+    name is forgotten when there are too many.
 
     Args:
-        per_minute: failures an address may have; ``0`` is no limit.
+        most: failures an address (or a beginning of a key) may have in a window; ``0`` is no limit.
+        window: seconds.
         monotonic: seconds that never step back.
 
     >>> attempts = FailedAttempts(1, monotonic=lambda: 0.0)
@@ -27,20 +28,23 @@ class FailedAttempts:
     60
     """
 
-    def __init__(self, per_minute: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._per_minute = per_minute
+    def __init__(
+        self, most: int, *, window: float = WINDOW, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most = most
+        self._window = window
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._counted: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def note(self, address: str | None) -> None:
         """Count one failure of an address."""
-        if self._per_minute == 0:
+        if self._most == 0:
             return
         name, now = _network(address), self._monotonic()
         with self._lock:
             since, count = self._counted.get(name, (now, 0))
-            self._counted[name] = (now, 1) if now - since >= WINDOW else (since, count + 1)
+            self._counted[name] = (now, 1) if now - since >= self._window else (since, count + 1)
             self._counted.move_to_end(name)
             if len(self._counted) > _MOST_ADDRESSES:
                 self._counted.popitem(last=False)
@@ -51,8 +55,8 @@ class FailedAttempts:
             return None
         with self._lock:
             since, count = self._counted.get(_network(address), (0.0, 0))
-        left = WINDOW - (self._monotonic() - since)
-        return None if count < self._per_minute or left <= 0 else int(left) or 1
+        left = self._window - (self._monotonic() - since)
+        return None if count < self._most or left <= 0 else int(left) or 1
 
 
 def _network(address: str | None) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from seatguard_flask.problems import FULL_OR_EXPIRED, STATUS, validation_shape
+from seatguard_flask.problems import FULL_OR_EXPIRED, STATUS, shape_without_422, validation_shape, without_422
 from seatguard_flask.routes import Reply, Route
 from seatguard_flask.schemas.refusals import REQUEST_ID, ProblemDetails, ValidationRefusal
 from seatguard_flask.version import VERSION
@@ -33,6 +33,27 @@ _KEYED = (
     "too_many_attempts",
     "storage_unavailable",
 )
+_SCOPED = (
+    "conflicting_credentials",
+    "invalid_credentials",
+    "invalid_token",
+    "insufficient_scope",
+    "too_many_attempts",
+    "storage_unavailable",
+)
+_STRICT = (
+    "missing_field",
+    "unknown_field",
+    "duplicate_member",
+    "string_expected",
+    "integer_expected",
+    "boolean_expected",
+    "list_expected",
+    "out_of_range",
+    "invalid_choice",
+    "invalid_value",
+)
+_BY_URL = ("unknown_field", "duplicate_member", "integer_expected", "out_of_range", "invalid_choice")
 _WITH_BODY = (
     "invalid_json",
     "invalid_encoding",
@@ -82,9 +103,9 @@ def _document(url_prefix: str) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Seatguard validation API",
+            "title": "Seatguard API",
             "version": VERSION,
-            "description": "Ask for seats, take them, hold them, and give them back.",
+            "description": "Ask for seats, take them, hold them, and give them back; manage who may.",
             "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
         },
         "servers": [{"url": "/"}],
@@ -95,6 +116,18 @@ def _document(url_prefix: str) -> dict[str, Any]:
             "securitySchemes": {
                 "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "management": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "A management key, `sg_mgmt_...`.",
+                },
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token of the issuer that the settings pin, or a management key.",
+                },
             },
             "headers": {
                 "RequestId": {
@@ -113,7 +146,7 @@ def _models() -> Iterator[type[BaseModel]]:
             seen[route.body] = None
         if route.query is not None:
             seen[route.query] = None
-        seen |= dict.fromkeys(answer.model for answer in route.answers)
+        seen |= dict.fromkeys(answer.model for answer in route.answers if answer.model is not None)
     yield from seen
 
 
@@ -130,14 +163,26 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if route.body is not None:
+        content: dict[str, Any] = {"schema": names[route.body]}
+        if route.example is not None:
+            content["examples"] = {route.name: {"value": route.example}}
         operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": names[route.body]}},
+            "required": bool(route.body.model_json_schema().get("required")) or route.keyed,
+            "content": {"application/json": content},
         }
-    # A body may carry the key itself; then no scheme of OpenAPI's applies.
-    schemes: list[dict[str, list[str]]] = [{"header": []}, {"bearer": []}] if route.keyed else []
-    operation["security"] = [*schemes, {}] if route.keyed and route.body is not None else schemes
+    operation["security"] = _security(route)
     return operation
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.scope is not None:
+        # OpenAPI 3.1 lets schemes other than OAuth name what is needed, too.
+        return [{"management": [route.scope]}, {"token": [route.scope]}]
+    if not route.keyed:
+        return []
+    # A body may carry the key itself; then no scheme of OpenAPI's applies.
+    schemes: list[dict[str, list[str]]] = [{"header": []}, {"bearer": []}]
+    return schemes if route.body is None else [*schemes, {}]
 
 
 def _parameters(route: Route) -> Iterator[dict[str, Any]]:
@@ -175,7 +220,7 @@ def _responses(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
     responses = {str(answer.status): _response(answer, names) for answer in route.answers}
     documented = route.shape is validation_shape
     model: type[BaseModel] = ValidationRefusal if documented else ProblemDetails
-    for status, codes in _by_status(_codes(route)):
+    for status, codes in _by_status(_codes(route), without_422 if route.shape is shape_without_422 else int):
         if str(status) in responses:
             continue
         content: dict[str, Any] = {"schema": names[model]}
@@ -190,14 +235,19 @@ def _responses(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _response(answer: Reply, names: dict[Any, Any]) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": answer.description, "headers": _headers(answer.status)}
+    if answer.links:
+        response["links"] = {
+            name: {"operationId": name, "parameters": dict(parameters)}
+            for name, parameters in answer.links.items()
+        }
+    if answer.model is None:
+        return response
     content: dict[str, Any] = {"schema": names[answer.model]}
     if answer.examples:
         content["examples"] = {name: {"value": value} for name, value in answer.examples.items()}
-    return {
-        "description": answer.description,
-        "headers": _headers(answer.status),
-        "content": {answer.media_type: content},
-    }
+    response["content"] = {answer.media_type: content}
+    return response
 
 
 def _headers(status: int) -> dict[str, Any]:
@@ -215,6 +265,9 @@ def _codes(route: Route) -> Iterator[str]:
     yield from route.codes
     if route.keyed:
         yield from _KEYED
+    if route.scope is not None:
+        yield from _SCOPED
+        yield from _managed(route)
     if route.body is not None:
         yield from _WITH_BODY
     if route.query is not None or (route.body is not None and route.shape is not validation_shape):
@@ -228,8 +281,20 @@ def _codes(route: Route) -> Iterator[str]:
     yield "internal_error"
 
 
-def _by_status(codes: Iterable[str]) -> list[tuple[int, list[str]]]:
+def _managed(route: Route) -> Iterator[str]:
+    """What the management routes have in common, by what they are asked."""
+    if route.variables:
+        yield "not_found"
+    if route.body is not None:
+        yield from _STRICT
+    if route.query is not None:
+        yield from _BY_URL
+        if "after" in route.query.model_fields:
+            yield "invalid_cursor"
+
+
+def _by_status(codes: Iterable[str], told: Callable[[int], int]) -> list[tuple[int, list[str]]]:
     grouped: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
-        grouped.setdefault(STATUS[code], []).append(code)
+        grouped.setdefault(told(STATUS[code]), []).append(code)
     return sorted(grouped.items())

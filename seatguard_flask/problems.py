@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,12 @@ from seatguard.errors import (
     SeatguardError,
     StorageUnavailable,
 )
+from seatguard.management.model import ScopeFacts
 from seatguard.seats.model import SeatFacts
+from seatguard.sentences import sentence
+from seatguard.subscriptions.rules import LimitFacts
 from seatguard_flask import replies
+from seatguard_flask.bearer import InvalidToken
 from seatguard_flask.body import BodyError
 from seatguard_flask.exchange import Exchange
 
@@ -57,9 +62,22 @@ STATUS: dict[str, int] = {
     "required": 422,
     "string_expected": 422,
     "too_long": 422,
+    "boolean_expected": 422,
+    "list_expected": 422,
+    "invalid_choice": 422,
+    "invalid_date": 422,
+    "invalid_date_range": 422,
+    "invalid_timezone": 422,
+    "invalid_overage": 422,
+    "invalid_mode": 422,
+    "invalid_slug": 422,
+    "invalid_value": 422,
+    "invalid_cursor": 422,
+    "unknown_scope": 422,
     "idempotency_key_reused": 422,
     # Who asks, and how often.
     "invalid_credentials": 401,
+    "invalid_token": 401,
     "too_many_attempts": 429,
     # The agreement says no.
     Reason.LIMIT_REACHED.value: 403,
@@ -70,9 +88,6 @@ STATUS: dict[str, int] = {
     Reason.PLAN_INACTIVE.value: 403,
     Reason.NOT_INCLUDED.value: 403,
     Reason.INSUFFICIENT_SCOPE.value: 403,
-    Reason.NOT_INCLUDED.value: 403,
-    Reason.QUOTA_EXHAUSTED.value: 403,
-    Reason.RATE_LIMITED.value: 429,
     # There is no such thing.
     Reason.NO_SERVICE.value: 404,
     Reason.NOT_HELD.value: 404,
@@ -84,9 +99,12 @@ STATUS: dict[str, int] = {
     Reason.LIMIT_BELOW_USAGE.value: 409,
     Reason.STILL_SEATED.value: 409,
     Reason.TRANSITION_NOT_ALLOWED.value: 409,
-    Reason.LEASE_ENDED.value: 409,
-    Reason.LEASE_TAKEN_OVER.value: 409,
     "request_in_progress": 409,
+    "version_conflict": 409,
+    "external_id_taken": 409,
+    "project_exists": 409,
+    "too_many_keys": 409,
+    "key_not_live": 409,
     # We cannot.
     "internal_error": 500,
     "misconfigured": 503,
@@ -199,6 +217,21 @@ def problem_shape(refusal: Refusal, request_id: str) -> replies.Answer:
     return replies.answer(refusal.status, replies.encode(body), refusal.headers, "application/problem+json")
 
 
+def shape_without_422(refusal: Refusal, request_id: str) -> replies.Answer:
+    """As :func:`problem_shape`, where a contract has one status for whatever is wrong with a body."""
+    status = without_422(refusal.status)
+    return problem_shape(dataclasses.replace(refusal, status=status), request_id)
+
+
+def without_422(status: int) -> int:
+    """The status that such a route answers instead.
+
+    >>> without_422(422), without_422(409)
+    (400, 409)
+    """
+    return 400 if status == 422 else status
+
+
 def of_decision(decision: Decision[SeatFacts], exchange: Exchange) -> Refusal:
     """A decision's "no"."""
     reason, settings = decision.reason, exchange.settings
@@ -218,10 +251,15 @@ def of_error(error: Exception, exchange: Exchange) -> Refusal:
     match error:
         case Denied(decision=Decision(facts=SeatFacts()) as decision):
             return of_decision(decision, exchange)
+        case Denied(decision=decision):
+            return _of_denied(decision)
         case BodyError(status=status, code=code, message=message):
             return Refusal(status=status, code=code, detail=_sentence(message))
         case InvalidInput():
             return _of_input(error)
+        case InvalidToken():
+            challenge = ("WWW-Authenticate", 'Bearer realm="seatguard", error="invalid_token"')
+            return _refusal("invalid_token", "The token identifies nobody.", headers=[challenge])
         case AuthenticationFailed():
             challenge = ("WWW-Authenticate", 'Bearer realm="seatguard"')
             return _refusal("invalid_credentials", _NAMELESS, headers=[challenge])
@@ -249,6 +287,23 @@ def of_error(error: Exception, exchange: Exchange) -> Refusal:
 def _refusal(code: str, detail: str, *, headers: Sequence[tuple[str, str]] = ()) -> Refusal:
     return Refusal(
         status=STATUS[code], code=code, detail=detail, retryable=code in _RETRYABLE, headers=headers
+    )
+
+
+def _of_denied(decision: Decision[Any]) -> Refusal:
+    """A "no" of the agreement or of the scopes, with its numbers."""
+    facts: dict[str, Any] | None = None
+    match decision.facts:
+        case LimitFacts(cap=cap, live=live):
+            facts = {"limit": cap, "current": live}
+        case ScopeFacts(missing=missing):
+            facts = {"missing": list(missing)}
+    return Refusal(
+        status=STATUS[decision.reason.value],
+        code=decision.reason.value,
+        detail=_sentence(sentence(decision)),
+        retryable=decision.reason.retryable,
+        facts=facts,
     )
 
 

@@ -38,6 +38,12 @@ _CODES = {
     "int_parsing_size": "out_of_range",
     "greater_than_equal": "out_of_range",
     "less_than_equal": "out_of_range",
+    "bool_type": "boolean_expected",
+    "list_type": "list_expected",
+    "dict_type": "object_expected",
+    "model_type": "object_expected",
+    "model_attributes_type": "object_expected",
+    "literal_error": "invalid_choice",
 }
 _MESSAGES = {
     "missing_field": "is missing",
@@ -46,6 +52,9 @@ _MESSAGES = {
     "integer_expected": "must be a whole number",
     "invalid_characters": "holds half of a surrogate pair; send Unicode characters only",
     "required": "is empty",
+    "boolean_expected": "must be true or false",
+    "list_expected": "must be a list",
+    "object_expected": "must be an object",
 }
 
 
@@ -78,6 +87,26 @@ def body(exchange: Exchange, schema: type[BodyT], *, form: bool = False, raw: by
     return asked
 
 
+def members(exchange: Exchange, schema: type[ModelT]) -> ModelT:
+    """The request's body, of routes whose callers say in headers who they are.
+
+    Raises:
+        BodyError: it cannot be read.
+        InvalidInput: fields are missing, unknown or of the wrong kind; all of them are named.
+    """
+    return _validated(schema, parse_object(raw_body(exchange.request), exchange.header("CONTENT_TYPE")))
+
+
+def parameters(exchange: Exchange, schema: type[ModelT]) -> ModelT:
+    """The request's query, of the same routes.
+
+    Raises:
+        BodyError: a parameter is there twice.
+        InvalidInput: parameters are missing, unknown or of the wrong kind.
+    """
+    return _validated(schema, _parameters(exchange))
+
+
 def query(exchange: Exchange, schema: type[QueryT]) -> QueryT:
     """The request's query, for methods without a body; the domain may stand in its header instead.
 
@@ -85,15 +114,20 @@ def query(exchange: Exchange, schema: type[QueryT]) -> QueryT:
         BodyError: a parameter is there twice, or header and query name two domains.
         InvalidInput: parameters are missing, unknown or of the wrong kind.
     """
+    parameters = _parameters(exchange)
+    domain = exchange.header(DOMAIN)
+    if domain is not None:
+        _merge(parameters, "domain", [domain])
+    return _validated(schema, parameters)
+
+
+def _parameters(exchange: Exchange) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     for name, values in exchange.request.args.lists():
         if len(values) > 1:
             raise BodyError(400, "duplicate_member", f"{_shown(name)} is there twice; send it once")
         parameters[name] = values[0]
-    domain = exchange.header(DOMAIN)
-    if domain is not None:
-        _merge(parameters, "domain", [domain])
-    return _validated(schema, parameters)
+    return parameters
 
 
 def key_in_headers(exchange: Exchange) -> SecretStr | None:

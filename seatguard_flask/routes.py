@@ -15,8 +15,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_excepti
 from seatguard.errors import SeatguardError
 from seatguard_flask import headers, problems, replies
 from seatguard_flask.exchange import Exchange, begin, remember, resume
+from seatguard_flask.managing import admit
 from seatguard_flask.problems import Shape
-from seatguard_flask.schemas.asking import AskedByUrl, AskedInBody
 from seatguard_flask.state import State
 
 Handler = Callable[..., replies.Answer]
@@ -30,14 +30,17 @@ class Reply:
     """One answer of a route.
 
     Attributes:
-        model: schema of its body.
+        model: schema of its body; ``None`` has none.
         examples: by name.
+        links: what can be done next with what was answered: name of a route, and which of its path's
+            variables is found where in this answer.
     """
 
     status: int
     description: str
-    model: type[BaseModel]
+    model: type[BaseModel] | None
     examples: Mapping[str, Any] = field(default_factory=dict)
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     media_type: str = "application/json"
 
 
@@ -47,10 +50,14 @@ class Route:
 
     Attributes:
         name: endpoint and ``operationId``.
-        handler: is given the exchange and the variables of the path.
+        handler: is given the exchange, who manages or holds where the route has one, and the variables
+            of the path.
         shape: gives refusals their body.
         codes: the refusals of its own; those that every route of its kind has go without saying.
-        keyed: whether the caller must identify itself.
+        keyed: whether the caller must identify itself as a project.
+        scope: what whoever manages must be allowed to do; with it a management key or a token is needed.
+        own: whether the answer is about whoever is signed in: a user of the host's, or a token's subject.
+        example: a body that would be accepted.
         once: whether an ``Idempotency-Key`` is honoured.
     """
 
@@ -62,11 +69,14 @@ class Route:
     shape: Shape
     summary: str
     description: str = ""
-    body: type[AskedInBody] | None = None
-    query: type[AskedByUrl] | None = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
     answers: tuple[Reply, ...]
     codes: tuple[str, ...] = ()
     keyed: bool = True
+    scope: str | None = None
+    own: bool = False
+    example: Mapping[str, Any] | None = None
     once: bool = False
 
     @property
@@ -134,7 +144,7 @@ def _blueprint(state: State, tag: str, shape: Shape) -> Blueprint:
 
 
 def _view(state: State, route: Route) -> Callable[..., Response]:
-    handler, shape = route.handler, route.shape
+    handler, shape = _admitting(route), route.shape
 
     def view(**variables: str) -> Response:
         exchange = begin(state)
@@ -151,6 +161,14 @@ def _view(state: State, route: Route) -> Callable[..., Response]:
     view.__name__ = route.name
     view.__doc__ = route.summary
     return view
+
+
+def _admitting(route: Route) -> Handler:
+    """The handler behind the question who asks: here and not in each, so that none can forget it."""
+    handler, scope = route.handler, route.scope
+    if scope is not None:
+        return lambda exchange, **variables: handler(exchange, admit(exchange, scope), **variables)
+    return handler
 
 
 def _refuses_method(allowed: list[str]) -> Callable[..., Response]:

@@ -16,6 +16,7 @@ from seatguard.engine import Seatguard as Engine
 from seatguard.errors import Misconfigured
 from seatguard.seats.rules import MAX_HOLD
 from seatguard.storage import GATE_SCHEMES
+from seatguard_flask.bearer import Issuer, checked
 
 T = TypeVar("T")
 Read = Callable[[str, Any], T]
@@ -43,6 +44,16 @@ def _a_text(key: str, value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value):
         return value
     raise Misconfigured(f"{key} must be text that is not empty, or None")
+
+
+def _words(key: str, value: Any) -> tuple[str, ...] | None:
+    """A list of words, or a text of them with commas between."""
+    found = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+    if found is None:
+        return None
+    if isinstance(found, (list, tuple)) and found and all(isinstance(one, str) and one for one in found):
+        return tuple(found)
+    raise Misconfigured(f'{key} is {value!r}: set a list of names, such as ["RS256"], or None')
 
 
 def _a_secret(key: str, value: Any) -> bytes | None:
@@ -166,7 +177,23 @@ class Settings:
         False, _a_bool, "whether the validation routes read HTML form bodies as well"
     )
     auth_failures_per_minute: int = _setting(
-        60, _whole(0, 1_000_000), "failed identifications per client address and minute; 0 is no limit"
+        60,
+        _whole(0, 1_000_000),
+        "failed identifications per client address and minute, and per beginning of a key and hour;"
+        " 0 is no limit",
+    )
+    jwt_issuer: str | None = _setting(
+        None, _a_text, "the `iss` of the tokens with which your programs and users may call"
+    )
+    jwt_audience: str | None = _setting(None, _a_text, "the `aud` that their tokens must name")
+    jwt_algorithms: tuple[str, ...] | None = _setting(
+        None, _words, "the algorithms, of one family, with which they may be signed"
+    )
+    jwt_key: bytes | None = _setting(
+        None, _a_secret, "the issuer's public key in PEM, or the secret of HS256", secret=True
+    )
+    jwt_tenant_claim: str | None = _setting(
+        None, _a_text, "the claim that names the tenant by its slug; left out: the default tenant"
     )
 
     enabled: bool = _setting(True, _a_bool, "whether guards guard; read at every call")
@@ -205,6 +232,7 @@ class Settings:
             values[known.name] = known.metadata["read"](key, config[key])
         settings = cls(**values)
         settings._check_gate(prefix)
+        settings._check_jwt(prefix)
         return settings
 
     @classmethod
@@ -234,6 +262,19 @@ class Settings:
         """
         return Engine.open(storage_uri, gate=self.gate_uri, options=self.engine_options())
 
+    @property
+    def jwt(self) -> Issuer | None:
+        """Whose tokens are taken; ``None`` takes none."""
+        if None in (self.jwt_issuer, self.jwt_audience, self.jwt_algorithms, self.jwt_key):
+            return None
+        return Issuer(
+            name=self.jwt_issuer or "",
+            audience=self.jwt_audience or "",
+            algorithms=self.jwt_algorithms or (),
+            key=self.jwt_key or b"",
+            tenant_claim=self.jwt_tenant_claim,
+        )
+
     def storage_kind(self) -> str | None:
         """The scheme of the storage URI: all of it that may be shown."""
         return None if self.storage_uri is None else urlsplit(self.storage_uri).scheme.partition("+")[0]
@@ -247,6 +288,15 @@ class Settings:
                 f"{prefix}GATE_URI differs from {prefix}STORAGE_URI and is no gate of its own: use one of"
                 f" {schemes}, or leave it out"
             )
+
+    def _check_jwt(self, prefix: str) -> None:
+        needed = ("jwt_issuer", "jwt_audience", "jwt_algorithms", "jwt_key")
+        missing = [name for name in needed if getattr(self, name) is None]
+        if self.jwt is not None:
+            checked(self.jwt, prefix=prefix)
+        elif len(missing) < len(needed) or self.jwt_tenant_claim is not None:
+            names = ", ".join(prefix + name.upper() for name in missing)
+            raise Misconfigured(f"tokens are half set up: set {names} too, or none of the JWT settings")
 
 
 def _unknown(key: str, prefix: str, known: Mapping[str, Any]) -> str:

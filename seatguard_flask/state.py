@@ -44,6 +44,7 @@ class State:
         scheme = storage_uri.partition(":")[0].partition("+")[0]
         self.storage_kind = scheme if engine is None else "engine"
         self.attempts = FailedAttempts(settings.auth_failures_per_minute)
+        self.prefixes = FailedAttempts(settings.auth_failures_per_minute, window=3600)
         self.advice = Advice(self.attempts)
         self.project_ids: dict[str, str] = {}
         self._opening = _Opening(storage_uri, settings, engine)

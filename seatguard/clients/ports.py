@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from seatguard.clients.model import Client
+from seatguard.idempotency.model import Reply
 from seatguard.journal.ports import Journal
 from seatguard.records import Repository
 
@@ -16,6 +17,10 @@ class Work(Protocol):
     @property
     def clients(self) -> Repository[Client]:
         """Clients."""
+
+    @property
+    def replies(self) -> Repository[Reply]:
+        """Replies kept with what was made."""
 
     @property
     def journal(self) -> Journal:

@@ -12,6 +12,7 @@ from seatguard.clients.model import Client, ClientState
 from seatguard.clients.ports import Ledger
 from seatguard.clock import Clock
 from seatguard.errors import Conflict
+from seatguard.idempotency.sealing import Seal, keep_with
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
 from seatguard.records import Page, expect_version, valid_name
@@ -35,8 +36,13 @@ class ClientService:
         self._new_id = new_id
         self._changed = changed
 
-    def add(self, actor: Actor, *, name: str, external_id: str | None = None) -> Client:
+    def add(
+        self, actor: Actor, *, name: str, external_id: str | None = None, seal: Seal[Client] | None = None
+    ) -> Client:
         """Keep a new client.
+
+        Args:
+            seal: makes the reply to keep under an idempotency key, in the same act.
 
         Raises:
             InvalidInput: the name or the external id cannot be used.
@@ -66,6 +72,7 @@ class ClientService:
                     data={"name": name, "external_id": external_id},
                 )
             )
+            keep_with(work, client, seal)
             work.commit()
         return client
 

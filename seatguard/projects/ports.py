@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from seatguard.clients.model import Client
+from seatguard.idempotency.model import Reply
 from seatguard.journal.ports import Journal
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.records import Repository
@@ -29,6 +30,10 @@ class Work(Protocol):
     @property
     def project_keys(self) -> Repository[ProjectKey]:
         """Keys; the digest is unique."""
+
+    @property
+    def replies(self) -> Repository[Reply]:
+        """Replies kept with what was made."""
 
     @property
     def journal(self) -> Journal:

@@ -13,13 +13,14 @@ from seatguard.actors import Actor
 from seatguard.clients.rules import is_honoured
 from seatguard.clock import Clock
 from seatguard.errors import AuthenticationFailed, Conflict, InvalidInput, NotFound
+from seatguard.idempotency.sealing import Seal, keep_with
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
 from seatguard.keys import ApiKey
 from seatguard.projects import domains, rules
 from seatguard.projects.model import Access, Domain, KnownKey, NewKey, Project, ProjectKey
 from seatguard.projects.ports import Ledger, Work
-from seatguard.records import Page, every, valid_name
+from seatguard.records import Page, every, expect_version, valid_name
 from seatguard.snapshots import Snapshots
 
 MODES = ("live", "test")
@@ -57,8 +58,12 @@ class ProjectService:
         domains: tuple[str, ...] = (),
         allow_dev_domains: bool = False,
         allow_wildcards: bool = False,
+        seal: Seal[Project] | None = None,
     ) -> Project:
         """Keep a new project of a client, with its domains.
+
+        Args:
+            seal: makes the reply to keep under an idempotency key, in the same act.
 
         Raises:
             InvalidInput: the name or a domain cannot be used.
@@ -80,9 +85,7 @@ class ProjectService:
             try:
                 work.projects.add(project)
             except Conflict as conflict:
-                raise Conflict(
-                    "project_exists", f"the client already has a project named {name!r}", name=name
-                ) from conflict
+                raise _name_taken(name) from conflict
             for domain in dict.fromkeys(names):
                 work.domains.add(self._domain(project, domain))
             work.journal.append(
@@ -94,9 +97,90 @@ class ProjectService:
                     data={"name": name, "client": client_id, "domains": names},
                 )
             )
+            keep_with(work, project, seal)
             work.commit()
         self._snapshots.forget()
         return project
+
+    def change(
+        self,
+        actor: Actor,
+        project_id: str,
+        *,
+        name: str | None = None,
+        allow_dev_domains: bool | None = None,
+        allow_wildcards: bool | None = None,
+        version: int | None = None,
+    ) -> Project:
+        """Rename a project, or turn kinds of domains on and off; what is ``None`` stays.
+
+        Domains registered before stay registered.
+
+        Raises:
+            InvalidInput: the name cannot be used.
+            NotFound: no such project in the tenant.
+            Conflict: the project is no longer at ``version``; or the client has a project of that name.
+        """
+        with self._ledger.begin(actor.tenant) as work:
+            before = work.projects.lock(project_id)
+            expect_version(before, version)
+            dev, wild = allow_dev_domains, allow_wildcards
+            after = replace(
+                before,
+                name=before.name if name is None else valid_name(name),
+                allow_dev_domains=before.allow_dev_domains if dev is None else dev,
+                allow_wildcards=before.allow_wildcards if wild is None else wild,
+            )
+            if after == before:
+                return before
+            same = work.projects.find(client=before.client, name=after.name)
+            if same is not None and same.id != project_id:
+                raise _name_taken(after.name)
+            after = replace(after, version=before.version + 1)
+            try:
+                work.projects.replace(after)
+            except Conflict as conflict:
+                raise _name_taken(after.name) if conflict.code == "already_exists" else conflict from conflict
+            fields = ("name", "allow_dev_domains", "allow_wildcards")
+            data = {
+                field: {"before": getattr(before, field), "after": getattr(after, field)}
+                for field in fields
+                if getattr(before, field) != getattr(after, field)
+            }
+            work.journal.append(
+                self._drafts.draft(actor, "project.changed", "project", project_id, data=data)
+            )
+            work.commit()
+        self._snapshots.forget()
+        return after
+
+    def remove_domain(self, actor: Actor, project_id: str, name: str) -> None:
+        """Let a host name go: no call from there is honoured any more. One that is not there is no error.
+
+        Raises:
+            InvalidInput: the name is no domain.
+            NotFound: no such project in the tenant.
+        """
+        with self._ledger.begin(actor.tenant) as work:
+            work.projects.lock(project_id)
+            # What the project may register now says nothing about what it registered before.
+            normalized = domains.normalize_pattern(name, allow_wildcard=True, allow_dev=True)
+            known = work.domains.find(project=project_id, name=normalized)
+            if known is None:
+                return
+            work.domains.remove(known.id)
+            work.journal.append(
+                self._drafts.draft(
+                    actor,
+                    "project.domain_removed",
+                    "project",
+                    project_id,
+                    subject=known.id,
+                    data={"domain": normalized},
+                )
+            )
+            work.commit()
+        self._snapshots.forget()
 
     def add_domain(self, actor: Actor, project_id: str, name: str) -> Domain:
         """Register a host name; one that is there already changes nothing.
@@ -411,6 +495,10 @@ class ProjectService:
 def fingerprint(presented: str) -> bytes:
     """Under which a presented key is remembered in this process, whether or not it is anybody's."""
     return hashlib.sha256(presented.encode()).digest()
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict("project_exists", f"the client already has a project named {name!r}", name=name)
 
 
 def _normalized(project: Project, name: object) -> str:

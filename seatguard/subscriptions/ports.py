@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from seatguard.catalog.model import Plan, PlanVersion
+from seatguard.idempotency.model import Reply
 from seatguard.journal.ports import Journal
 from seatguard.projects.model import Project
 from seatguard.records import Repository
@@ -40,6 +41,10 @@ class Work(Protocol):
     @property
     def user_subscriptions(self) -> Repository[UserSubscription]:
         """Users' own subscriptions; (user_key, slot) is unique."""
+
+    @property
+    def replies(self) -> Repository[Reply]:
+        """Replies kept with what was made."""
 
     @property
     def journal(self) -> Journal:

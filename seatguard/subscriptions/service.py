@@ -13,6 +13,7 @@ from seatguard.catalog.rules import may_subscribe
 from seatguard.clock import Clock
 from seatguard.decisions import Decision
 from seatguard.errors import InvalidInput, NotFound
+from seatguard.idempotency.sealing import Seal, keep_with
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
 from seatguard.records import Page, every, expect_version, valid_count, valid_name
@@ -64,6 +65,7 @@ class SubscriptionService:
         grace_days: int = 0,
         trial: bool = False,
         once: bool = False,
+        seal: Seal[Subscription] | None = None,
     ) -> Subscription:
         """Put a project on a plan, or give it a limit of its own, or both.
 
@@ -80,6 +82,7 @@ class SubscriptionService:
             grace_days: days after the expiry in which seats are still given.
             once: give back the project's subscription of that mode and type, as it is, if there is one;
                 also in a race with another call.
+            seal: makes the reply to keep under an idempotency key, in the same act.
 
         Raises:
             InvalidInput: a value cannot be used; or neither plan, limit nor unlimited is given.
@@ -140,6 +143,7 @@ class SubscriptionService:
                     },
                 )
             )
+            keep_with(work, subscription, seal)
             work.advance()
             work.commit()
         self._changed(actor, [("subscription.added", subscription)])
@@ -222,7 +226,13 @@ class SubscriptionService:
         return renewed
 
     def change_plan(
-        self, actor: Actor, subscription_id: str, *, plan: str, over_limit: str = "refuse"
+        self,
+        actor: Actor,
+        subscription_id: str,
+        *,
+        plan: str,
+        over_limit: str = "refuse",
+        version: int | None = None,
     ) -> Decision[LimitFacts]:
         """Move a subscription to the current version of another plan.
 
@@ -232,12 +242,14 @@ class SubscriptionService:
         Raises:
             NotFound: no such subscription or plan in the tenant.
             Denied: the plan is deactivated.
+            Conflict: the subscription is no longer at ``version``.
         """
         _check_over_limit(over_limit)
         with self._ledger.begin(actor.tenant) as work:
-            version = self._plan_for_new(work, plan)
+            promised = self._plan_for_new(work, plan)
             before = work.subscriptions.lock(subscription_id)
-            after = self._resolved(work, replace(before, plan_version=version.id))
+            expect_version(before, version)
+            after = self._resolved(work, replace(before, plan_version=promised.id))
             seated = self._seated(work, subscription_id)
             decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
             changes: list[Change] = []

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from seatguard.errors import InvalidInput
-from seatguard.journal.drafts import person_digest
 from seatguard.journal.model import Entry, Finding
 from seatguard.journal.ports import Search
 from seatguard.sentences import sentence
@@ -182,9 +181,7 @@ def verify_counters(session: Session, repair: bool) -> None:
 
 def _search(session: Session, filters: dict[str, Any]) -> Search:
     user: str | None = filters.pop("user")
-    digest = None
-    if user is not None:
-        digest = person_digest(session.actor.tenant, session.engine.seats.holder_key(user))
+    digest = None if user is None else session.engine.person(session.actor, user)
     return Search(person=digest, **filters)
 
 

@@ -19,12 +19,6 @@ Seconds = Annotated[
 ]
 
 
-AnotherUsername = Annotated[
-    Username | None,
-    Field(description="Whose seat it becomes, if not of the one it was held for: an accepted invitation."),
-]
-
-
 class TakeHold(AskedStrictly):
     """Hold a seat for a while."""
 
@@ -36,9 +30,6 @@ class TakeHold(AskedStrictly):
 
 class ConfirmHold(AskedStrictly):
     """Turn a hold into a seat for good."""
-
-    username: AnotherUsername = None
-    email: Email = None
 
 
 class RenewHold(AskedStrictly):

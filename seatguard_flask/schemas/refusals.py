@@ -64,4 +64,5 @@ class ProblemDetails(BaseModel):
     current: int = absent("Seats taken, holds included.")
     expiry: str | None = absent("Last day on which seats are given; null is never.", format="date")
     held: int = absent("How many of them are holds; left out when there are none.")
+    missing: list[str] = absent("The scopes that are needed and not there.")
     errors: list[FieldError] = absent("What is wrong with which field.")

@@ -15,18 +15,12 @@ from seatguard_flask.cli import command_group
 from seatguard_flask.problems import STATUS
 from seatguard_flask.settings import PREFIX, Settings
 from seatguard_flask.views import ROUTES
+from tests.documents.reference import PAGE, page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 # Reasons and codes that no route of the API can answer with.
-NOT_OVER_HTTP = {
-    "plan_inactive",
-    "limit_below_usage",
-    "still_seated",
-    "transition_not_allowed",
-    "not_included",
-    "rate_limited",
-}
+NOT_OVER_HTTP = {"still_seated", "not_included"}
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
@@ -62,6 +56,17 @@ def test_every_code_is_in_the_reference_with_its_status() -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: str(route.name))
 def test_every_route_is_in_the_reference(route: object) -> None:
     """By its method and its path."""
+    assert f"#### `{route.method} {route.path}`\n" in PAGE.read_text()  # type: ignore[attr-defined]
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    """Made anew it is the same page: python -m tests.documents.reference."""
+    assert PAGE.read_text() == page()
+
+
+@pytest.mark.parametrize("route", [one for one in ROUTES if one.scope is None], ids=lambda one: str(one.name))
+def test_every_route_of_the_validation_api_is_explained(route: object) -> None:
+    """In sentences, where a reader begins."""
     path = re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"<\1>", route.rule)  # type: ignore[attr-defined]
     assert f"{route.method} {path}" in (DOCS / "http-api.md").read_text()  # type: ignore[attr-defined]
 

@@ -293,7 +293,7 @@ def test_threads_that_declare_at_once_make_one_service(tmp_path: Path) -> None:
     def start() -> None:
         try:
             seats = Seatguard(make(uri))
-            barrier.wait()
+            barrier.wait(60)
             seats.plan("duo", seats=2)
             seats.project("acme", plan="duo", domains=["acme.example"])
         except Exception as error:

@@ -1,0 +1,1 @@
+"""What the management routes ask and answer, without Flask."""

@@ -1,0 +1,1 @@
+"""The management routes: who may, what they do, and what they refuse."""

@@ -1,0 +1,112 @@
+"""An app with one of everything, managers with scopes, and a second tenant with one of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from seatguard.actors import Actor
+from seatguard_flask.views import ROUTES
+from tests.flask.conftest import World, make_world
+
+PREFIX = "/api/v1"
+MANAGED = [route for route in ROUTES if route.scope is not None]
+NOWHERE = "018bcfe5-6800-7000-8000-00000000dead"
+USER = "ada"
+
+
+@dataclass
+class Caller:
+    """Somebody with a management key, or without."""
+
+    client: FlaskClient
+    key: str | None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __call__(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **query: Any
+    ) -> TestResponse:
+        own = {} if self.key is None else {"X-API-Key": self.key}
+        sent = {} if body is None else {"json": body}
+        return self.client.open(
+            PREFIX + path,
+            method=method,
+            headers={**own, **self.headers, **(headers or {})},
+            query_string=query,
+            **sent,
+        )
+
+    def get(self, path: str, **query: Any) -> TestResponse:
+        return self("GET", path, **query)
+
+    def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> TestResponse:
+        return self("POST", path, body, headers)
+
+    def put(self, path: str, body: Any) -> TestResponse:
+        return self("PUT", path, body)
+
+    def patch(self, path: str, body: Any) -> TestResponse:
+        return self("PATCH", path, body)
+
+    def delete(self, path: str) -> TestResponse:
+        return self("DELETE", path)
+
+
+@dataclass
+class Managed(World):
+    """A world with managers."""
+
+    def caller(self, scopes: Iterable[str] = ("admin:*",), actor: Actor | None = None) -> Caller:
+        made = self.engine.management.add(actor or self.me, name="tests", scopes=scopes)
+        return Caller(self.app.test_client(), made.secret.reveal())
+
+    def anybody(self) -> Caller:
+        return Caller(self.app.test_client(), None)
+
+    def ids(self, actor: Actor) -> dict[str, str]:
+        """One of everything of a tenant, by the names of the paths' variables; made once."""
+        engine = self.engine
+        client = engine.clients.add(actor, name="Theirs", external_id="theirs")
+        project = engine.projects.add(actor, client.id, name="Shop", domains=("their.example",))
+        service = engine.subscriptions.add(actor, project.id, limit=5)
+        engine.seats.take(actor, engine.where(project.id), USER).require()
+        return {
+            "client_id": client.id,
+            "project_id": project.id,
+            "service_id": service.id,
+            "key_id": engine.projects.add_key(actor, project.id).record.id,
+            "management_key": engine.management.add(actor, name="x", scopes=["admin:*"]).record.id,
+            "name": "their.example",
+            "username": USER,
+        }
+
+    def stranger(self) -> Actor:
+        """Somebody of another tenant."""
+        return self.engine.actor("cli", "other", tenant=self.engine.tenants.ensure("other").id)
+
+
+@pytest.fixture
+def managed() -> Managed:
+    """An app on the memory store, its clock frozen."""
+    world = make_world()
+    return Managed(world.engine, world.clock, world.ticks)
+
+
+@pytest.fixture
+def boss(managed: Managed) -> Caller:
+    """A caller who may do everything."""
+    return managed.caller()
+
+
+def path_of(route: Any, values: dict[str, str]) -> str:
+    """The route's path with its variables filled in."""
+    path: str = route.path
+    for name in route.variables:
+        key = "management_key" if name == "key_id" and "management-keys" in path else name
+        path = path.replace("{" + name + "}", values[key])
+    return path
