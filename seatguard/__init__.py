@@ -6,6 +6,7 @@ The framework-free engine. Importing it loads no web framework, no database tool
 from seatguard.actors import Actor
 from seatguard.decisions import Decision, Reason
 from seatguard.engine import EngineOptions, Seatguard
+from seatguard.entitlements.model import Where
 from seatguard.errors import (
     AuthenticationFailed,
     Conflict,
@@ -17,7 +18,7 @@ from seatguard.errors import (
     SeatguardError,
     StorageUnavailable,
 )
-from seatguard.seats.model import Seat, SeatFacts, SeatState, Usage, Where
+from seatguard.seats.model import Seat, SeatFacts, SeatState, Usage
 from seatguard.storage import Store, open_store
 
 __all__ = [

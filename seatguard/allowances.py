@@ -16,6 +16,7 @@ from seatguard.periods import Period
 MAX_AMOUNT = 2**53 - 1
 """The largest amount: beyond it a JSON number is no longer exact everywhere."""
 MAX_WINDOW = 86_400
+LONGEST_METER = 64
 MAX_LEASE = 86_400
 
 
@@ -160,6 +161,22 @@ def valid_amount(value: object, *, field: str, least: int = 0, most: int = MAX_A
     3
     """
     return _within(value, field, least, most)
+
+
+def valid_meter(text: object) -> str:
+    """The name of a meter or another feature: 1 to 64 printable ASCII characters without a space.
+
+    >>> valid_meter("api_calls")
+    'api_calls'
+    """
+    fits = isinstance(text, str) and text.isascii() and text.isprintable() and " " not in text
+    if not isinstance(text, str) or not fits or not 1 <= len(text) <= LONGEST_METER:
+        raise InvalidInput.single(
+            "meter",
+            "invalid_meter",
+            f"must be 1 to {LONGEST_METER} printable ASCII characters without a space, not {text!r}",
+        )
+    return text
 
 
 def _amount_or_none(value: object, field: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -34,3 +35,23 @@ def from_micros(micros: int) -> dt.datetime:
     '1970-01-01T00:00:01+00:00'
     """
     return _EPOCH + dt.timedelta(microseconds=micros)
+
+
+def uptime() -> float:
+    """Seconds since this machine started, the same in all its processes, whoever sets the clock."""
+    # Linux counts the time asleep in CLOCK_BOOTTIME only; elsewhere the monotonic clock has to do.
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def steady_clock(wall: Clock = system_clock, ticks: Callable[[], float] = uptime) -> Clock:
+    """A clock that starts at the wall clock's time and then goes on by itself.
+
+    For lengths of time that must not change when somebody sets the wall clock.
+
+    >>> walls, ticks = iter([from_micros(0)]), iter([100.0, 101.5])
+    >>> steady = steady_clock(lambda: next(walls), lambda: next(ticks))
+    >>> to_micros(steady())
+    1500000
+    """
+    start = wall() - dt.timedelta(seconds=ticks())
+    return lambda: start + dt.timedelta(seconds=ticks())

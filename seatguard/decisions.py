@@ -33,6 +33,11 @@ class Reason(StrEnum):
     INSUFFICIENT_SCOPE = "insufficient_scope"
     TRANSITION_NOT_ALLOWED = "transition_not_allowed"
     NOT_INCLUDED = "not_included"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    ALREADY_RECORDED = "already_recorded"
+    RATE_LIMITED = "rate_limited"
+    LEASE_ENDED = "lease_ended"
+    LEASE_TAKEN_OVER = "lease_taken_over"
 
     @property
     def retryable(self) -> bool:
@@ -40,7 +45,9 @@ class Reason(StrEnum):
         return self in _RETRYABLE
 
 
-_RETRYABLE = frozenset({Reason.LIMIT_REACHED, Reason.NOT_STARTED})
+_RETRYABLE = frozenset(
+    {Reason.LIMIT_REACHED, Reason.NOT_STARTED, Reason.QUOTA_EXHAUSTED, Reason.RATE_LIMITED}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from seatguard.catalog.service import CatalogService
 from seatguard.clients.service import ClientService
 from seatguard.clock import Clock, system_clock
 from seatguard.decisions import Decision
+from seatguard.entitlements.grants import Subject
+from seatguard.entitlements.including import Inclusions
+from seatguard.entitlements.model import Allowance, Terms, Where
 from seatguard.entitlements.overriding import OverrideService
 from seatguard.entitlements.resolve import of_project
 from seatguard.entitlements.service import EntitlementService
@@ -29,21 +32,25 @@ from seatguard.journal.ports import Search
 from seatguard.journal.refusals import RefusalTally
 from seatguard.journal.rules import may_erase
 from seatguard.journal.service import JournalService
+from seatguard.leases.service import LeaseService
 from seatguard.management.service import ManagementService
 from seatguard.projects.model import KnownKey
 from seatguard.projects.service import ProjectService
+from seatguard.rates.service import RateService
 from seatguard.records import every
 from seatguard.seats import holders, telling
-from seatguard.seats.model import Drift, Usage, Where
+from seatguard.seats.model import Drift, SeatState, Usage
 from seatguard.seats.service import SeatService
 from seatguard.signals import Fact, Tell
 from seatguard.snapshots import Snapshots
 from seatguard.storage import Store, open_store
+from seatguard.storage.meters import Meters, NoMeters
 from seatguard.subscriptions.rules import is_over_limit
 from seatguard.subscriptions.service import Change, SubscriptionService
 from seatguard.subscriptions.users import UserSubscriptionService
 from seatguard.tenants.model import DEFAULT_SLUG
 from seatguard.tenants.service import TenantService
+from seatguard.usage.service import UsageService
 from seatguard.waiting.line import Line
 from seatguard.waiting.service import WaitingService
 
@@ -55,6 +62,7 @@ logger = logging.getLogger("seatguard.engine")
 
 _FREES = (signals.seat_released, signals.hold_expired, signals.subscription_changed)
 """After these there may be a free seat."""
+_NO_METERS = Meters(NoMeters(), NoMeters(), NoMeters())
 
 
 def _silent(_: Iterable[Fact]) -> None:
@@ -180,6 +188,27 @@ class Seatguard:
             offer_seconds=options.offer_seconds,
             fold_case=options.fold_case,
         )
+        meters = store.meters or _NO_METERS
+        inclusions = Inclusions(self.entitlements, self._allowance_of, clock)
+
+        def refused(kind: str) -> Callable[[Actor, str, str], None]:
+            return functools.partial(refusals.note, kind=kind)
+
+        self.usage = UsageService(
+            meters.usage, inclusions, drafts, clock, new_id, refused("usage.denied"), self.announce
+        )
+        self.rates = RateService(meters.rates, inclusions, new_id, refused("rate.denied"))
+        self.leases = LeaseService(
+            meters.leases,
+            inclusions,
+            drafts,
+            clock,
+            new_id,
+            refused("lease.denied"),
+            functools.partial(holders.normalize, fold_case=options.fold_case),
+            self._is_seated,
+        )
+        self._gate = gate
         self._join = store.join
         self._relay = store.relay
         self._monotonic = monotonic
@@ -461,6 +490,14 @@ class Seatguard:
             )
             for kind, record in changes
         )
+
+    def _allowance_of(self, actor: Actor, terms: Terms, name: str, user: str | None) -> Allowance | None:
+        subject = Subject(user=user, subscription=terms.subscription, mode=terms.mode)
+        return self.entitlements.allowance(actor, subject, name)
+
+    def _is_seated(self, actor: Actor, subscription: str, holder_key: str) -> bool:
+        seats = self._gate.seats_of(actor.tenant, [subscription], holder_key)
+        return any(seat.state is SeatState.ASSIGNED for seat in seats)
 
     def _hold_has_expired(self, actor: Actor, seat_id: str) -> bool:
         self.relay()

@@ -59,19 +59,23 @@ def span_at(period: Period, anchor: dt.datetime, instant: dt.datetime) -> Span:
     """
     if period is Period.NEVER:
         return Span(anchor.astimezone(dt.UTC), None)
+    number = number_at(period, anchor, instant)
+    return Span(start_of(period, anchor, number), start_of(period, anchor, number + 1))
+
+
+def number_at(period: Period, anchor: dt.datetime, instant: dt.datetime) -> int:
+    """The number of the period in which ``instant`` lies; the anchor begins number 0.
+
+    >>> anchor = dt.datetime(2025, 1, 31, tzinfo=dt.UTC)
+    >>> number_at(Period.MONTH, anchor, dt.datetime(2025, 3, 30, tzinfo=dt.UTC))
+    1
+    """
     number = _guess(period, anchor, instant)
     while start_of(period, anchor, number) > instant:
         number -= 1
     while start_of(period, anchor, number + 1) <= instant:
         number += 1
-    return Span(start_of(period, anchor, number), start_of(period, anchor, number + 1))
-
-
-def span_before(period: Period, anchor: dt.datetime, span: Span) -> Span | None:
-    """The period before one of :func:`span_at`; ``None`` before the anchor and for a ``NEVER``."""
-    if period is Period.NEVER or span.start <= anchor.astimezone(dt.UTC):
-        return None
-    return span_at(period, anchor, span.start - dt.timedelta(microseconds=1))
+    return number
 
 
 def start_of(period: Period, anchor: dt.datetime, number: int) -> dt.datetime:

@@ -30,6 +30,11 @@ _SENTENCES = {
     Reason.INSUFFICIENT_SCOPE: "the key's scopes do not cover this",
     Reason.TRANSITION_NOT_ALLOWED: "that state cannot follow the present one",
     Reason.NOT_INCLUDED: "no service of the project includes this",
+    Reason.QUOTA_EXHAUSTED: "the quota of this period is used up",
+    Reason.ALREADY_RECORDED: "this was recorded before",
+    Reason.RATE_LIMITED: "too many requests in a short time",
+    Reason.LEASE_ENDED: "the lease has ended",
+    Reason.LEASE_TAKEN_OVER: "another session has taken the lease's place",
 }
 
 

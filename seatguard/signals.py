@@ -52,6 +52,11 @@ usage_threshold = _names.signal(
     "usage-threshold",
     doc="The seats taken for good just reached 80, 90 or 100 % of the limit. Also: ``percent``, ``usage``.",
 )
+quota_threshold = _names.signal(
+    "quota-threshold",
+    doc="What was used of a meter just reached 80, 90 or 100 % of what the period allows. "
+    "Also: ``meter``, ``percent``, ``balance``.",
+)
 subscription_changed = _names.signal(
     "subscription-changed",
     doc="An agreement was made or changed. Also: ``change``, as the journal calls it, and ``record``.",

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
+from seatguard.entitlements.model import Where
 from seatguard.projects.service import fingerprint
-from seatguard.seats.model import SeatFacts, Where
+from seatguard.seats.model import SeatFacts
 from seatguard_flask.attempts import FailedAttempts
 
 if TYPE_CHECKING:

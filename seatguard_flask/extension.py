@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from seatguard.actors import Actor
     from seatguard.catalog.model import Plan
     from seatguard.decisions import Decision
+    from seatguard.entitlements.model import Where
     from seatguard.projects.model import Project
     from seatguard.seats.explanation import Explanation
-    from seatguard.seats.model import SeatFacts, Where
+    from seatguard.seats.model import SeatFacts
     from seatguard.seats.service import SeatService
     from seatguard_flask.doorlog import DoorLog
+    from seatguard_flask.inviting import Invitations
     from seatguard_flask.models import ModelGuard, Of
     from seatguard_flask.reconciling import Report
 
@@ -380,6 +382,13 @@ class Seatguard(Guards):
         from seatguard_flask.doorlog import DoorLog
 
         return DoorLog(self, file)
+
+    @property
+    def invitations(self) -> Invitations:
+        """Seats held for days for people who have no account yet."""
+        from seatguard_flask.inviting import Invitations
+
+        return Invitations(self)
 
     @property
     def actor(self) -> Actor:

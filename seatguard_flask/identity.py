@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 from seatguard import keys
 from seatguard.actors import Actor
+from seatguard.entitlements.model import Where
 from seatguard.errors import AuthenticationFailed, InvalidInput
 from seatguard.projects import domains
 from seatguard.projects.model import Access
-from seatguard.seats.model import Where
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.problems import TooManyAttempts
 

@@ -88,6 +88,9 @@ STATUS: dict[str, int] = {
     Reason.PLAN_INACTIVE.value: 403,
     Reason.NOT_INCLUDED.value: 403,
     Reason.INSUFFICIENT_SCOPE.value: 403,
+    Reason.NOT_INCLUDED.value: 403,
+    Reason.QUOTA_EXHAUSTED.value: 403,
+    Reason.RATE_LIMITED.value: 429,
     # There is no such thing.
     Reason.NO_SERVICE.value: 404,
     Reason.NOT_HELD.value: 404,
@@ -99,6 +102,8 @@ STATUS: dict[str, int] = {
     Reason.LIMIT_BELOW_USAGE.value: 409,
     Reason.STILL_SEATED.value: 409,
     Reason.TRANSITION_NOT_ALLOWED.value: 409,
+    Reason.LEASE_ENDED.value: 409,
+    Reason.LEASE_TAKEN_OVER.value: 409,
     "request_in_progress": 409,
     "version_conflict": 409,
     "external_id_taken": 409,

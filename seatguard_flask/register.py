@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,10 +17,11 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from seatguard.decisions import Decision, Reason
-from seatguard.errors import SeatguardError
+from seatguard.errors import Denied, NotFound, SeatguardError
 from seatguard.seats.model import SeatFacts, Usage
 from seatguard.signals import Fact, seat_denied
 from seatguard_flask.holding import UNAVAILABLE, ask
+from seatguard_flask.inviting import brought
 from seatguard_flask.refusals import Manner, refusal
 
 if TYPE_CHECKING:
@@ -156,6 +158,8 @@ class Joined:
     def __init__(self, seats: Seatguard, session: Session, afterwards: Afterwards) -> None:
         engine, facts = seats.engine, list[Fact]()
         self._seats = seats
+        self._session = session
+        self._afterwards = afterwards
         self._service = engine.seats_within(session.connection(), tell=facts.extend)
         afterwards.note(
             session,
@@ -166,7 +170,18 @@ class Joined:
 
     def take(self, sitting: Sitting) -> Decision[SeatFacts]:
         """See ``Register.take``."""
-        return self._service.take(self._seats.actor, self._seats.where(sitting.project), sitting.subject)
+        actor, where = self._seats.actor, self._seats.where(sitting.project)
+        invited, back = brought(self._session, where.project)
+        if invited is not None:
+            self._afterwards.note(self._session, committed=lambda: None, undone=back)
+            # An invitation that ended a moment ago promises nothing any more: then as anybody.
+            with suppress(NotFound, Denied):
+                kept = self._service.confirm_for(
+                    actor, where, invited.hold, sitting.subject, email=invited.email
+                )
+                if kept.allowed:
+                    return kept
+        return self._service.take(actor, where, sitting.subject)
 
     def release(self, sitting: Sitting) -> Decision[SeatFacts]:
         """See ``Register.release``."""
@@ -201,6 +216,13 @@ class Apart:
         """
         service, actor = self._seats.engine.seats, self._seats.actor
         where = self._seats.where(sitting.project)
+        invited, back = brought(self._session, where.project)
+        if invited is not None:
+            hold, email = invited.hold, invited.email
+            self._note(
+                lambda: service.confirm_for(actor, where, hold, sitting.subject, email=email).require(), back
+            )
+            return _LATER
         state = self._seats._state()
         decision, away = ask(
             state,

@@ -11,9 +11,9 @@ from flask import has_request_context, request
 
 from seatguard import keys
 from seatguard.actors import Actor
+from seatguard.entitlements.model import Where
 from seatguard.errors import AuthenticationFailed, NotFound, SeatguardError
 from seatguard.ids import is_uuid
-from seatguard.seats.model import Where
 from seatguard_flask.declarations import Declarations
 from seatguard_flask.exchange import begin
 from seatguard_flask.refusals import Manner, key_refused, no_project

@@ -148,6 +148,11 @@ class Unchanged:
                 work.replies,
                 work.checkpoints,
                 work.waiting,
+                work.accounts,
+                work.charges,
+                work.windows,
+                work.pools,
+                work.leases,
             )
             for repository in repositories:
                 state += [*repository.list(limit=1000).items]

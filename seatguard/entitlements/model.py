@@ -39,7 +39,7 @@ class Arrival:
     agreed: tuple[Agreed, ...]
 
 
-__all__ = ["Allowance", "Concurrency", "Period", "Quota", "Rate", "Takeover", "Terms"]
+__all__ = ["Allowance", "Concurrency", "Period", "Quota", "Rate", "Takeover", "Terms", "Where"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,7 @@ class Terms:
         opens_at: first instant at which seats are given; ``None`` is from the beginning.
         closes_at: first instant at which they are no longer given, grace included.
         version: of the subscription's record; of two terms the one with the higher version counts.
+        anchor: from which periods are counted: the start of the first day, in ``timezone``.
     """
 
     tenant: str
@@ -74,3 +75,17 @@ class Terms:
     opens_at: dt.datetime | None
     closes_at: dt.datetime | None
     version: int = 1
+    anchor: dt.datetime = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What is asked about: the subscriptions of a project, of one mode, perhaps of one type."""
+
+    project: str
+    mode: str = "live"
+    type: str | None = None
+
+    def among(self, found: tuple[Terms, ...]) -> tuple[Terms, ...]:
+        """Those of a project's terms that are of that type."""
+        return found if self.type is None else tuple(terms for terms in found if terms.type == self.type)

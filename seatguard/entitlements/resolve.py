@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from seatguard.entitlements.model import Agreed, Terms
 from seatguard.subscriptions.model import Subscription
@@ -17,6 +18,8 @@ _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 def terms(subscription: Subscription, plan_slug: str | None) -> Terms:
     """The terms of one subscription."""
     own = subscription.unlimited or subscription.own_limit is not None
+    zone = ZoneInfo(subscription.timezone)
+    first_day = subscription.starts_on or subscription.created_at.astimezone(zone).date()
     source = "unlimited" if subscription.limit is None else "subscription" if own else "plan"
     return Terms(
         tenant=subscription.tenant,
@@ -36,6 +39,7 @@ def terms(subscription: Subscription, plan_slug: str | None) -> Terms:
         opens_at=subscription.opens_at,
         closes_at=subscription.closes_at,
         version=subscription.version,
+        anchor=dt.datetime.combine(first_day, dt.time(), zone),
     )
 
 

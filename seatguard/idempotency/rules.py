@@ -14,20 +14,23 @@ GIVEN_UP_AFTER = dt.timedelta(seconds=30)
 """A request in flight for longer has lost its process; the next one with its key goes ahead."""
 
 
-def valid_key(text: str) -> str:
+def valid_key(text: object, *, field: str = "Idempotency-Key") -> str:
     """An idempotency key: 1 to 255 visible ASCII characters, with spaces inside it at most.
 
     >>> valid_key("order-17")
     'order-17'
     """
-    usable = text.isascii() and text.isprintable() and text == text.strip()
-    if not text or len(text) > MAX_KEY or not usable:
+    if not isinstance(text, str) or not _is_usable(text):
         raise InvalidInput.single(
-            "Idempotency-Key",
+            field,
             "invalid_idempotency_key",
             f"must be 1 to {MAX_KEY} printable ASCII characters without spaces around them, sent once",
         )
     return text
+
+
+def _is_usable(text: str) -> bool:
+    return 1 <= len(text) <= MAX_KEY and text.isascii() and text.isprintable() and text == text.strip()
 
 
 def fingerprint(body: bytes) -> str:

@@ -46,7 +46,7 @@ class RefusalTally:
         self._minute: dt.datetime | None = None
         self._counts: Counter[_Sum] = Counter()
 
-    def note(self, actor: Actor, stream: str, reason: str) -> None:
+    def note(self, actor: Actor, stream: str, reason: str, kind: str = "seat.denied") -> None:
         """Count one refusal on a subscription's stream; write the minutes before, if they are over."""
         minute = self._this_minute()
         with self._lock:
@@ -54,11 +54,11 @@ class RefusalTally:
             self._minute = minute
         with contextlib.suppress(StorageUnavailable):
             self._write(due)
-        self.count(actor, stream, reason)
+        self.count(actor, stream, reason, kind)
 
-    def count(self, actor: Actor, stream: str, reason: str) -> None:
+    def count(self, actor: Actor, stream: str, reason: str, kind: str = "seat.denied") -> None:
         """Count one refusal and write nothing: for callers inside a transaction that holds the stream."""
-        self._count(_Sum(actor.during(None), stream, reason, self._this_minute()))
+        self._count(_Sum(actor.during(None), stream, reason, self._this_minute(), kind))
 
     def count_unchecked(self, actor: Actor, project: str, reason: str) -> None:
         """Count one user who was let pass undecided, on the project's stream; write nothing yet.

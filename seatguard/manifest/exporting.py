@@ -7,12 +7,12 @@ from functools import partial
 from seatguard.actors import Actor
 from seatguard.clients.model import Client, ClientState
 from seatguard.engine import Seatguard
-from seatguard.entitlements.model import Terms
+from seatguard.entitlements.model import Terms, Where
 from seatguard.manifest.model import ClientSpec, Manifest, PlanSpec, ProjectSpec, ServiceSpec, UserSpec
 from seatguard.manifest.paging import whole
 from seatguard.projects.model import Project
 from seatguard.projects.rules import is_live
-from seatguard.seats.model import SeatState, Where
+from seatguard.seats.model import SeatState
 from seatguard.subscriptions.model import Subscription, SubscriptionState
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from seatguard.decisions import Decision, Reason
-from seatguard.entitlements.model import Terms
+from seatguard.entitlements.model import Terms, Where
 from seatguard.errors import NotFound
 from seatguard.manifest.alone import alone
 from seatguard.manifest.model import NEVER, ProjectSpec, ServiceSpec
@@ -16,7 +16,7 @@ from seatguard.manifest.paging import whole
 from seatguard.manifest.report import Change
 from seatguard.manifest.steps import Steps
 from seatguard.projects.model import Project
-from seatguard.seats.model import SeatState, Where
+from seatguard.seats.model import SeatState
 from seatguard.sentences import amount
 from seatguard.subscriptions import rules
 from seatguard.subscriptions.model import Subscription, SubscriptionState

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from seatguard.entitlements.model import Terms
 from seatguard.seats.holders import Holder
 from seatguard.subscriptions.model import Subscription
+from seatguard.subscriptions.rules import gives
 
 
 class SeatState(StrEnum):
@@ -47,15 +48,6 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    """Where a seat is wanted: the subscriptions of a project, of one mode, perhaps of one type."""
-
-    project: str
-    mode: str = "live"
-    type: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """What the gate compares, as it stands in the store.
 
@@ -81,11 +73,7 @@ class Pool:
 
     def admits(self, now: dt.datetime) -> bool:
         """Whether seats are given at that instant, room or not."""
-        return (
-            self.open
-            and (self.opens_at is None or now >= self.opens_at)
-            and (self.closes_at is None or now < self.closes_at)
-        )
+        return gives(self, now)
 
 
 @dataclass(frozen=True, slots=True)

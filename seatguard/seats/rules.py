@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from seatguard.decisions import Decision, Reason
 from seatguard.entitlements.model import Terms
+from seatguard.entitlements.rules import may_use
 from seatguard.errors import InvalidInput
 from seatguard.seats.model import (
     AlreadyHeld,
@@ -26,24 +27,10 @@ from seatguard.seats.model import (
     Transferred,
     Usage,
 )
-from seatguard.subscriptions.model import SubscriptionState
 
 MAX_HOLD = dt.timedelta(days=366)
 NEAR_LIMIT_SEATS = 10
 NEAR_LIMIT_SHARE = 20
-
-
-def may_claim(terms: Terms, now: dt.datetime) -> Decision[Terms]:
-    """Whether the subscription gives seats at that instant, room or not."""
-    if terms.state is SubscriptionState.SUSPENDED:
-        return Decision(False, Reason.SUSPENDED, terms)
-    if not terms.open:
-        return Decision(False, Reason.INACTIVE, terms)
-    if terms.opens_at is not None and now < terms.opens_at:
-        return Decision(False, Reason.NOT_STARTED, terms)
-    if terms.closes_at is not None and now >= terms.closes_at:
-        return Decision(False, Reason.EXPIRED, terms)
-    return Decision(True, Reason.ALLOWED, terms)
 
 
 def has_room(terms: Terms, usage: Usage) -> bool:
@@ -64,7 +51,7 @@ def may_seat(terms: Terms, usage: Usage, now: dt.datetime, *, age: float = 0.0) 
     Args:
         age: seconds since the numbers were read.
     """
-    policy = may_claim(terms, now)
+    policy = may_use(terms, now)
     facts = SeatFacts(terms, usage, age=age)
     if not policy.allowed:
         return Decision(False, policy.reason, facts)
@@ -144,7 +131,7 @@ def judge(outcome: TakeOutcome, terms: Terms, now: dt.datetime) -> Decision[Seat
         case Full(usage):
             return Decision(False, Reason.LIMIT_REACHED, SeatFacts(terms, usage))
         case Closed(usage):
-            policy = may_claim(terms, now)
+            policy = may_use(terms, now)
             reason = Reason.INACTIVE if policy.allowed else policy.reason
             return Decision(False, reason, SeatFacts(terms, usage))
 

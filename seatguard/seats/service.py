@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Protocol
 
 from seatguard.actors import Actor
 from seatguard.clock import Clock
 from seatguard.decisions import Decision, Reason
-from seatguard.entitlements.model import Terms
+from seatguard.entitlements.model import Terms, Where
 from seatguard.errors import Denied, InvalidInput, NotFound, StorageUnavailable
 from seatguard.idempotency.model import Reply
 from seatguard.ids import NewId
@@ -35,7 +35,6 @@ from seatguard.seats.model import (
     SeatState,
     Taken,
     Usage,
-    Where,
 )
 from seatguard.seats.ports import Gate, Lapse, Seal
 from seatguard.signals import Tell
@@ -52,6 +51,7 @@ REFUSABLE_AGE = 0.1
 
 _SAME_USER_AT_ONCE = 5
 _HOLDS_SHOWN = 50
+_TOO_FAST = "the user's seats change faster than they can be read; ask again"
 
 
 class TermsSource(Protocol):
@@ -182,13 +182,31 @@ class SeatService:
         *,
         seconds: object,
         email: object = None,
+        anew: bool = False,
         render: Render | None = None,
     ) -> Decision[SeatFacts]:
         """Take a seat for a while: it counts until it is confirmed, released, or ``seconds`` are over.
 
         Answers as :meth:`take`; a user who holds or has a seat keeps it as it is.
+
+        Args:
+            anew: let a hold that the user has already end ``seconds`` from now; then that is ``ALLOWED``,
+                and ``ALREADY_HELD`` is a seat for good.
         """
-        return self._claim(actor, where, username, email, rules.valid_hold(seconds), render)
+        lasts = rules.valid_hold(seconds)
+        for _ in range(_SAME_USER_AT_ONCE):
+            decision = self._claim(actor, where, username, email, lasts, render)
+            seat = decision.facts.seat
+            if not anew or decision.reason is not Reason.ALREADY_HELD:
+                return decision
+            if seat is None or seat.state is not SeatState.HELD:
+                return decision
+            # It may be confirmed or let go of between the two; then ask once more.
+            with suppress(NotFound, Denied):
+                renewed = self.renew(actor, where, seat.id, seconds=seconds, render=render)
+                if renewed.allowed:
+                    return renewed
+        raise StorageUnavailable(_TOO_FAST)
 
     def offer(
         self, actor: Actor, where: Where, username: object, *, seconds: object, email: object, seat: str
@@ -224,7 +242,14 @@ class SeatService:
         return self._told(actor, rules.judge_confirm(outcome, terms))
 
     def confirm_for(
-        self, actor: Actor, where: Where, seat_id: str, username: object, *, email: object = None
+        self,
+        actor: Actor,
+        where: Where,
+        seat_id: str,
+        username: object,
+        *,
+        email: object = None,
+        render: Render | None = None,
     ) -> Decision[SeatFacts]:
         """Turn a hold into the seat of a user whose name was not known when it was taken.
 
@@ -245,22 +270,23 @@ class SeatService:
         names = [one.subscription for one in found]
         named = replace(seat, holder=holder.name, holder_key=holder.key)
         entry = self._entry(actor, "seat.taken", named, data={"from": "hold"})
+        seal = self._sealed(render, lambda outcome: rules.judge_confirm(outcome, terms))
         for _ in range(_SAME_USER_AT_ONCE):
             if any(one.id != seat_id for one in self._gate.seats_of(actor.tenant, names, holder.key)):
-                decision = self.take(actor, replace(where, type=None), username, email=email)
+                decision = self.take(actor, replace(where, type=None), username, email=email, render=render)
                 if decision.allowed:
                     self.release_hold(actor, where, seat_id)
                     return decision
             with self._clearing(actor, (terms,)) as lapse:
                 outcome = self._gate.confirm(
-                    actor.tenant, seat_id, entry, lapse, holder=holder, email=address
+                    actor.tenant, seat_id, entry, lapse, seal, holder=holder, email=address
                 )
             if isinstance(outcome, NotHeld):
                 raise NotFound("hold", seat_id)
             if not isinstance(outcome, AlreadyHeld) or outcome.seat.id == seat_id:
                 self._saw(outcome, terms.subscription)
                 return self._told(actor, rules.judge_confirm(outcome, terms))
-        raise StorageUnavailable("the user's seats change faster than they can be read; ask again")
+        raise StorageUnavailable(_TOO_FAST)
 
     def renew(
         self, actor: Actor, where: Where, seat_id: str, *, seconds: object, render: Render | None = None
@@ -695,7 +721,7 @@ class SeatService:
 
 
 def _matching(found: tuple[Terms, ...], where: Where) -> tuple[Terms, ...]:
-    return found if where.type is None else tuple(terms for terms in found if terms.type == where.type)
+    return where.among(found)
 
 
 def _of(found: Sequence[Terms], subscription: str) -> Terms:

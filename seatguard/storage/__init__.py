@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from seatguard.clock import Clock, system_clock
+from seatguard.clock import Clock, steady_clock, system_clock
 from seatguard.errors import Misconfigured
 
 if TYPE_CHECKING:
     from seatguard.seats.ports import Gate
+    from seatguard.storage.meters import Meters
     from seatguard.storage.ports import Ledger
 
 SCHEMES = ("memory", "sqlite", "postgresql", "mysql", "mariadb")
@@ -42,6 +43,7 @@ class Store:
         counts_in_ledger: whether the gate's count is the ledger's own, so that one read brings both.
         join: makes the same gate inside a transaction of the host's, from a SQLAlchemy connection.
         relay: moves into the ledger what the gate keeps for it, and returns how many entries that were.
+        meters: the gates of usage, rates and leases; ``None`` when the store keeps none.
     """
 
     ledger: Ledger
@@ -49,9 +51,12 @@ class Store:
     join: Callable[[Any], Gate] = no_transaction
     counts_in_ledger: bool = False
     relay: Callable[[], int] = nothing_to_relay
+    meters: Meters | None = None
 
 
-def open_store(url: str, *, gate: str | None = None, clock: Clock = system_clock) -> Store:
+def open_store(
+    url: str, *, gate: str | None = None, clock: Clock = system_clock, steady: Clock | None = None
+) -> Store:
     """The ledger and gate behind a URL, or behind two.
 
     Args:
@@ -60,6 +65,8 @@ def open_store(url: str, *, gate: str | None = None, clock: Clock = system_clock
         gate: ``redis://host:6379/0`` or ``valkey://host``, with TLS ``rediss://`` or ``valkeys://``, with
             ``+cluster`` a cluster; ``None`` or the same URL keeps the seats with the ledger.
         clock: tells the time after rows are locked.
+        steady: tells the time by which leases and rate windows are measured; left out, the database server
+            does, and for memory and SQLite this machine's uptime: setting a worker's clock changes nothing.
 
     Raises:
         Misconfigured: no such kind of store, or its driver is not installed.
@@ -67,17 +74,18 @@ def open_store(url: str, *, gate: str | None = None, clock: Clock = system_clock
     >>> store = open_store("memory:")
     """
     if gate is not None and gate != url:
-        return open_gate(gate, open_store(url, clock=clock), clock=clock)
+        return open_gate(gate, open_store(url, clock=clock, steady=steady), clock=clock)
     scheme = urlsplit(url).scheme.partition("+")[0]
     if scheme == "memory":
-        from seatguard.storage.memory import MemoryGate, MemoryLedger, MemoryRows
+        from seatguard.storage.memory import MemoryGate, MemoryLedger, MemoryRows, memory_meters
 
         rows = MemoryRows()
-        return Store(MemoryLedger(rows), MemoryGate(rows, clock))
+        meters = memory_meters(rows, clock, steady or steady_clock(clock))
+        return Store(MemoryLedger(rows), MemoryGate(rows, clock), meters=meters)
     if scheme in SCHEMES:
         from seatguard.storage.sqlalchemy import open_sql_store
 
-        return open_sql_store(url, clock=clock)
+        return open_sql_store(url, clock=clock, steady=steady)
     raise Misconfigured(
         f"SEATGUARD_STORAGE_URI names the unknown store {scheme!r}: use one of "
         + ", ".join(f"{name}:" for name in SCHEMES)

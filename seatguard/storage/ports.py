@@ -15,11 +15,14 @@ from seatguard.entitlements.overrides import Override
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Checkpoint
 from seatguard.journal.ports import Journal
+from seatguard.leases.model import Lease, Pool
 from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
+from seatguard.rates.model import Window
 from seatguard.records import Repository
 from seatguard.subscriptions.model import Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
+from seatguard.usage.model import Account, Charge
 from seatguard.waiting.model import Waiting
 
 
@@ -85,6 +88,26 @@ class Work(Protocol):
     @property
     def checkpoints(self) -> Repository[Checkpoint]:
         """Checkpoints; (tenant, number) is unique."""
+
+    @property
+    def accounts(self) -> Repository[Account]:
+        """Accounts of usage; (subscription, meter, period, starts_at) is unique."""
+
+    @property
+    def charges(self) -> Repository[Charge]:
+        """Charges; (subscription, meter, key) is unique."""
+
+    @property
+    def windows(self) -> Repository[Window]:
+        """Rate windows; (subscription, meter, caller) is unique."""
+
+    @property
+    def pools(self) -> Repository[Pool]:
+        """Pools of leases; (subscription, name, holder_key) is unique."""
+
+    @property
+    def leases(self) -> Repository[Lease]:
+        """Leases, ended ones included until they are swept."""
 
     @property
     def journal(self) -> Journal:

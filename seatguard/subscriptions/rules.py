@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass, replace
+from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from seatguard.decisions import Decision, Reason
@@ -77,6 +78,31 @@ def valid_timezone(name: object) -> str:
 def _no_zone(name: object) -> str:
     raise InvalidInput.single(
         "timezone", "invalid_timezone", f"{name!r} is not an IANA zone: use one like 'Europe/Berlin' or 'UTC'"
+    )
+
+
+class Opening(Protocol):
+    """What decides whether a subscription is in force at an instant."""
+
+    @property
+    def open(self) -> bool:
+        """Whether its state lets it give anything."""
+
+    @property
+    def opens_at(self) -> dt.datetime | None:
+        """First instant at which it does."""
+
+    @property
+    def closes_at(self) -> dt.datetime | None:
+        """First instant at which it no longer does."""
+
+
+def gives(opening: Opening, now: dt.datetime) -> bool:
+    """Whether a subscription gives at that instant what it includes, room or not."""
+    return (
+        opening.open
+        and (opening.opens_at is None or now >= opening.opens_at)
+        and (opening.closes_at is None or now < opening.closes_at)
     )
 
 

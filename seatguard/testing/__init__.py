@@ -1,6 +1,7 @@
 """For tests of hosts and of storage backends: a clock that stands, the contracts, and faults on demand.
 
-A backend proves itself by subclassing :class:`GateContract` and :class:`LedgerContract`::
+A backend proves itself by subclassing :class:`GateContract` and :class:`LedgerContract`, and for meters
+:class:`UsageContract`, :class:`RateContract` and :class:`LeaseContract`::
 
     class TestMyGate(GateContract):
         @pytest.fixture
@@ -16,5 +17,14 @@ from seatguard.testing.clock import FrozenClock
 from seatguard.testing.faults import FailingCalls
 from seatguard.testing.gate_contract import GateContract
 from seatguard.testing.ledger_contract import LedgerContract
+from seatguard.testing.meter_contracts import LeaseContract, RateContract, UsageContract
 
-__all__ = ["FailingCalls", "FrozenClock", "GateContract", "LedgerContract"]
+__all__ = [
+    "FailingCalls",
+    "FrozenClock",
+    "GateContract",
+    "LedgerContract",
+    "LeaseContract",
+    "RateContract",
+    "UsageContract",
+]

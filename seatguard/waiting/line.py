@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seatguard.actors import Actor
-from seatguard.seats.model import Where
+from seatguard.entitlements.model import Where
 from seatguard.waiting.service import WaitingService
 
 

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from seatguard.actors import Actor
 from seatguard.decisions import Decision
+from seatguard.entitlements.model import Where
 from seatguard.journal.ports import Journal
 from seatguard.projects.model import Project
 from seatguard.records import Repository
-from seatguard.seats.model import Seat, SeatFacts, Where
+from seatguard.seats.model import Seat, SeatFacts
 from seatguard.waiting.model import Waiting
 
 

@@ -9,13 +9,14 @@ from seatguard import signals
 from seatguard.actors import Actor
 from seatguard.clock import Clock
 from seatguard.decisions import Decision, Reason
+from seatguard.entitlements.model import Where
 from seatguard.errors import InvalidInput, Misconfigured, NotFound
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts, person_digest
 from seatguard.journal.model import Draft
 from seatguard.records import MAX_PAGE, Page, every
 from seatguard.seats import holders
-from seatguard.seats.model import SeatFacts, SeatState, Where
+from seatguard.seats.model import SeatFacts, SeatState
 from seatguard.signals import Fact, Tell
 from seatguard.snapshots import Snapshots
 from seatguard.waiting import rules

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 
 import click
 
-from seatguard import Decision, Reason, SeatFacts, Where
+from seatguard import Decision, NotFound, Reason, SeatFacts, Where
 from seatguard.manifest.paging import whole
 from seatguard.seats.model import Seat
 from seatguard.sentences import amount, sentence
 from seatguard_flask.cli.exits import Exit
-from seatguard_flask.cli.options import mode_option, type_option
+from seatguard_flask.cli.options import DURATION, mode_option, type_option
 from seatguard_flask.cli.output import as_json, listing
 from seatguard_flask.cli.session import Session, end, operation
 
@@ -97,6 +98,63 @@ def transfer(
     where = _where(session, project, type_, mode)
     decision = session.engine.seats.transfer(session.actor, where, username, to=to_username, email=email)
     _print(session, decision, f"gives the seat to {to_username}", username)
+
+
+@seats.command()
+@click.argument("project")
+@click.argument("username")
+@click.option("--for", "lasts", type=DURATION, required=True, help="How long: 90s, 30m, 24h or 14d.")
+@click.option("--email", help="Kept with the seat.")
+@type_option
+@mode_option
+@operation
+def hold(
+    session: Session,
+    project: str,
+    username: str,
+    lasts: dt.timedelta,
+    email: str | None,
+    type_: str | None,
+    mode: str,
+) -> None:
+    """Hold a seat for a user for a while: an invitation. Again for the same user it ends anew."""
+    decision = session.engine.seats.hold(
+        session.actor,
+        _where(session, project, type_, mode),
+        username,
+        seconds=int(lasts.total_seconds()),
+        email=email,
+        anew=True,
+    )
+    _print(session, decision, "holds a seat", username)
+
+
+@seats.command()
+@click.argument("project")
+@click.argument("username")
+@click.option("--as", "to", metavar="USERNAME", help="Whose seat it becomes, if not of the same name.")
+@mode_option
+@operation
+def confirm(session: Session, project: str, username: str, to: str | None, mode: str) -> None:
+    """Turn a user's hold into a seat for good, of that user or, accepted, of another name."""
+    where = _where(session, project, None, mode)
+    seat = session.engine.seats.find(session.actor, where, username)
+    if seat is None:
+        raise NotFound("hold", username)
+    decision = session.engine.seats.confirm_for(session.actor, where, seat.id, to or username)
+    _print(session, decision, "takes a seat", to or username)
+
+
+@seats.command()
+@click.argument("project")
+@type_option
+@mode_option
+@operation
+def holds(session: Session, project: str, type_: str | None, mode: str) -> None:
+    """Open holds and invitations of a project, the first to end first; at most 200."""
+    where = _where(session, project, type_, mode)
+    rows = [_row(seat) for seat in session.engine.seats.holds(session.actor, where, limit=200)]
+    listing(["username", "email", "since", "until"], rows, json=session.json, empty="no seats are held")
 
 
 @seats.command()

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from seatguard.entitlements.model import Where
 from seatguard.errors import InvalidInput, NotFound
 from seatguard.records import MAX_PAGE
-from seatguard.seats.model import Seat, SeatState, Where
+from seatguard.seats.model import Seat, SeatState
 from seatguard_flask.reconciling.ground import Ground
 from seatguard_flask.reconciling.report import Key
 from seatguard_flask.usertable import UserRow

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from seatguard.entitlements.model import Where
 from seatguard.errors import InvalidInput, NotFound
-from seatguard.seats.model import Where
 from seatguard_flask.usertable import UserRow, UserTable
 
 if TYPE_CHECKING:

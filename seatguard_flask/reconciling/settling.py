@@ -17,8 +17,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from seatguard.decisions import Decision
+from seatguard.entitlements.model import Where
 from seatguard.errors import InvalidInput, Misconfigured, NotFound, StorageUnavailable
-from seatguard.seats.model import Seat, SeatFacts, SeatState, Where
+from seatguard.seats.model import Seat, SeatFacts, SeatState
 from seatguard.seats.service import SeatService
 from seatguard.signals import Fact
 from seatguard_flask.reconciling.comparing import Candidates, Mark

@@ -19,6 +19,12 @@ Seconds = Annotated[
 ]
 
 
+AnotherUsername = Annotated[
+    Username | None,
+    Field(description="Whose seat it becomes, if not of the one it was held for: an accepted invitation."),
+]
+
+
 class TakeHold(AskedStrictly):
     """Hold a seat for a while."""
 
@@ -30,6 +36,9 @@ class TakeHold(AskedStrictly):
 
 class ConfirmHold(AskedStrictly):
     """Turn a hold into a seat for good."""
+
+    username: AnotherUsername = None
+    email: Email = None
 
 
 class RenewHold(AskedStrictly):

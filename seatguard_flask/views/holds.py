@@ -58,7 +58,12 @@ def confirm(exchange: Exchange, hold_id: str) -> Answer:
     _check_id(hold_id)
 
     def act(render: Render | None) -> Decision[SeatFacts]:
-        return exchange.engine.seats.confirm(caller.actor, caller.where(), hold_id, render=render)
+        seats, where = exchange.engine.seats, caller.where()
+        if asked.username is None:
+            return seats.confirm(caller.actor, where, hold_id, render=render)
+        return seats.confirm_for(
+            caller.actor, where, hold_id, asked.username, email=asked.email, render=render
+        )
 
     return once(
         exchange,
@@ -152,7 +157,10 @@ ROUTES = (
         handler=confirm,
         shape=problem_shape,
         summary="Turn a hold into a seat for good.",
-        description="Needs no free seat. Confirming twice is confirming once.",
+        description=(
+            "Needs no free seat. Confirming twice is confirming once. With `username` it becomes that user's "
+            "seat; one who sits already keeps that seat, and the hold is free: 200 with `already_held`."
+        ),
         body=ConfirmHold,
         answers=(Reply(status=200, description="The user has the seat for good.", model=Held),),
         codes=("hold_expired", "not_found"),

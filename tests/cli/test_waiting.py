@@ -1,4 +1,4 @@
-"""Waiting for a seat, from the command line."""
+"""Invitations, and waiting for a seat, from the command line."""
 
 from __future__ import annotations
 
@@ -46,3 +46,17 @@ def test_a_line_without_its_setting_is_none(shop: int, run: Run) -> None:
     result = run("seats wait Shop ada")
     assert result.exit_code == 4
     assert "SEATGUARD_OFFER_TTL" in result.stderr
+
+
+@pytest.mark.usefixtures("shop")
+def test_an_invitation_from_the_command_line(answer: Answer, run: Run) -> None:
+    """Held for days, held again, listed, and accepted under another name."""
+    first = answer("seats hold Shop ada@example.com --for 7d --email ada@example.com")
+    again = answer("seats hold Shop ada@example.com --for 14d")
+    assert (again["seat"]["id"], again["reason"]) == (first["seat"]["id"], "allowed")
+    assert again["seat"]["until"] > first["seat"]["until"]
+    (held,) = answer("seats holds Shop")
+    assert (held["username"], held["email"]) == ("ada@example.com", "ada@example.com")
+    assert "17 takes a seat: 1 of 2 taken" in run("seats confirm Shop ada@example.com --as 17").stdout
+    assert "no seats are held" in run("seats holds Shop").stdout
+    assert run("seats confirm Shop ada@example.com").exit_code == 2

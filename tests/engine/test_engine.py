@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from seatguard import NotFound, Reason, Seatguard, StorageUnavailable, Store, open_store
+from seatguard.allowances import Concurrency, Quota, Rate
 from seatguard.catalog import Offer, PlanChange
 from seatguard.entitlements import Grants, Subject
 from seatguard.idempotency.model import Begun
 from seatguard.journal.drafts import person_digest
 from seatguard.journal.model import canonical
 from seatguard.testing import FrozenClock
+from seatguard.usage import Event
 from tests.storage.stores import sql_store
 from tests.worlds import Unchanged, World
 
@@ -265,7 +267,15 @@ def test_the_engine_says_what_it_stands_on(world: World) -> None:
 
 Call = Callable[[World, World], object]
 
+QUOTA, RATE, FLOATING = Quota(limit=5), Rate(limit=5), Concurrency(limit=5)
+
 NOT_FOUND: dict[str, Call] = {
+    "leases.heartbeat": lambda mine, theirs: mine.engine.leases.heartbeat(
+        mine.actor, theirs.where, lease(theirs), allowance=FLOATING
+    ),
+    "leases.give_back": lambda mine, theirs: mine.engine.leases.give_back(
+        mine.actor, theirs.where, lease(theirs)
+    ),
     "waiting.leave": lambda mine, theirs: mine.engine.waiting.leave(mine.actor, theirs.where, "eve"),
     "clients.rename": lambda mine, theirs: mine.engine.clients.rename(
         mine.actor, theirs.client.id, name="stolen"
@@ -504,6 +514,78 @@ NOTHING: dict[str, tuple[Call, object]] = {
         [],
     ),
     "waiting.serve_all": (lambda mine, theirs: mine.engine.waiting.serve_all(mine.actor), 0),
+    "usage.record": (
+        lambda mine, theirs: (
+            mine.engine.usage.record(mine.actor, theirs.where, "calls", key="k", quota=QUOTA).reason
+        ),
+        Reason.NO_SERVICE,
+    ),
+    "usage.record_all": (
+        lambda mine, theirs: (
+            mine.engine.usage.record_all(
+                mine.actor, theirs.where, [Event(meter="calls", key="k")], quota=QUOTA
+            ).reason
+        ),
+        Reason.NO_SERVICE,
+    ),
+    "usage.refund": (
+        lambda mine, theirs: (
+            mine.engine.usage.refund(mine.actor, theirs.where, "calls", key="k", quota=QUOTA).reason
+        ),
+        Reason.NO_SERVICE,
+    ),
+    "usage.balance": (
+        lambda mine, theirs: mine.engine.usage.balance(mine.actor, theirs.where, "calls", quota=QUOTA).reason,
+        Reason.NO_SERVICE,
+    ),
+    "usage.reset": (
+        lambda mine, theirs: mine.engine.usage.reset(mine.actor, theirs.where, "calls", quota=QUOTA).reason,
+        Reason.NO_SERVICE,
+    ),
+    "usage.charges": (
+        lambda mine, theirs: mine.engine.usage.charges(mine.actor, service(theirs).id, "calls").items,
+        (),
+    ),
+    "usage.history": (
+        lambda mine, theirs: mine.engine.usage.history(mine.actor, service(theirs).id, "calls").items,
+        (),
+    ),
+    "rates.hit": (
+        lambda mine, theirs: (
+            mine.engine.rates.hit(mine.actor, theirs.where, "login", "ada", rate=RATE).reason
+        ),
+        Reason.NO_SERVICE,
+    ),
+    "rates.peek": (
+        lambda mine, theirs: (
+            mine.engine.rates.peek(mine.actor, theirs.where, "login", "ada", rate=RATE).reason
+        ),
+        Reason.NO_SERVICE,
+    ),
+    "rates.forget": (
+        lambda mine, theirs: mine.engine.rates.forget(mine.actor, service(theirs).id, "login", "ada"),
+        None,
+    ),
+    "rates.sweep": (lambda mine, theirs: mine.engine.rates.sweep(mine.actor), 0),
+    "leases.checkout": (
+        lambda mine, theirs: (
+            mine.engine.leases.checkout(
+                mine.actor, theirs.where, "floating", "eve", allowance=FLOATING
+            ).reason
+        ),
+        Reason.NO_SERVICE,
+    ),
+    "leases.live": (
+        lambda mine, theirs: (
+            mine.engine.leases.live(mine.actor, theirs.where, "floating", allowance=FLOATING).reason
+        ),
+        Reason.NO_SERVICE,
+    ),
+    "leases.list": (
+        lambda mine, theirs: mine.engine.leases.list(mine.actor, service(theirs).id, "floating").items,
+        (),
+    ),
+    "leases.sweep": (lambda mine, theirs: mine.engine.leases.sweep(mine.actor), 0),
     "seats.uncleared": (lambda mine, theirs: mine.engine.seats.uncleared(mine.actor), 0),
     "seats.sweep": (lambda mine, theirs: mine.engine.seats.sweep(mine.actor), 0),
     "journal.search": (
@@ -555,6 +637,9 @@ SERVICES = (
     "entitlements",
     "seats",
     "waiting",
+    "usage",
+    "rates",
+    "leases",
     "journal",
     "idempotency",
 )
@@ -574,6 +659,10 @@ def key(world: World) -> Any:
 
 def manager(world: World) -> Any:
     return world.engine.management.list(world.actor).items[0]
+
+
+def lease(world: World) -> str:
+    return str(world.engine.leases.list(world.actor, service(world).id, "floating").items[0].id)
 
 
 def hold(world: World) -> str:
@@ -600,6 +689,9 @@ def two() -> tuple[World, World]:
     theirs.engine.user_subscriptions.assign(theirs.actor, "ada", plan="theirs")
     theirs.engine.overrides.change_user(theirs.actor, "ada", {"features": {"theirs": True}})
     theirs.engine.overrides.change_defaults(theirs.actor, {"features": {"theirs": True}})
+    theirs.engine.usage.record(theirs.actor, theirs.where, "calls", key="k", quota=QUOTA).require()
+    theirs.engine.rates.hit(theirs.actor, theirs.where, "login", "ada", rate=RATE).require()
+    theirs.engine.leases.checkout(theirs.actor, theirs.where, "floating", "eve", allowance=FLOATING).require()
     theirs.engine.journal.checkpoint(theirs.actor)
     world.engine.catalog.add(world.actor, slug="mine", seats=5)
     return world, theirs

@@ -61,6 +61,17 @@ def test_a_hold_of_the_same_user_is_the_same_hold(api: Api) -> None:
     assert answer.get_json()["data"] == {**first, "already_held": True}
 
 
+def test_a_key_replays_an_accepted_invitation(api: Api) -> None:
+    """The answer is kept with the act, also where the name changes with it."""
+    invited = hold(api, "ada@example.com")
+    headers = {"Idempotency-Key": "accept-1"}
+    path = f"/holds/{invited['id']}/confirm"
+    first = api.post(path, username="ada", headers=headers)
+    again = api.post(path, username="ada", headers=headers)
+    assert (first.status_code, again.data) == (200, first.data)
+    assert api.post(path, username="eve", headers=headers).status_code == 422
+
+
 def test_registering_on_ones_own_hold_confirms_it(api: Api) -> None:
     """The last seat is held for ada; ada gets it."""
     api.register("bob")
@@ -68,6 +79,33 @@ def test_registering_on_ones_own_hold_confirms_it(api: Api) -> None:
     assert api.register("cleo").status_code == 403
     assert api.register("ada").get_json()["data"]["id"] == taken["user_id"]
     assert "held" not in api.validate().get_json()["data"]
+
+
+def test_a_hold_is_confirmed_for_another_user(api: Api, world: World) -> None:
+    """Held under an address, taken by the user it has become; the last seat is enough, and twice is once."""
+    api.register("bob")
+    invited = hold(api, "ada@example.com", expires_in=14 * 86_400)
+    path = f"/holds/{invited['id']}/confirm"
+    data = api.post(path, username="ada", email="ada@example.com").get_json()["data"]
+    assert (data["username"], data["state"], data["current"], data["id"]) == (
+        "ada",
+        "assigned",
+        2,
+        invited["id"],
+    )
+    again = api.post(path, username="ada")
+    assert (again.status_code, again.get_json()["data"]["already_held"]) == (200, True)
+    assert api.post(path, username="eve").status_code == 404
+    assert len(world.entries("seat.taken")) == 2
+
+
+def test_a_member_accepts_nothing_twice(api: Api) -> None:
+    """Confirmed for a user who sits already: that seat stays, and the held one is free."""
+    api.register("bob")
+    invited = hold(api, "bob@example.com")
+    answer = api.post(f"/holds/{invited['id']}/confirm", username="bob")
+    assert answer.get_json()["data"]["already_held"]
+    assert api.validate().get_json()["data"]["current"] == 1
 
 
 @pytest.mark.parametrize("verb", ["confirm", "renew"])

@@ -7,6 +7,7 @@ import pytest
 
 from seatguard.decisions import Decision, Reason
 from seatguard.entitlements.model import Terms
+from seatguard.entitlements.rules import may_use
 from seatguard.errors import InvalidInput
 from seatguard.seats.model import (
     AlreadyHeld,
@@ -26,7 +27,6 @@ from seatguard.seats.rules import (
     has_room,
     is_near_limit,
     judge,
-    may_claim,
     may_seat,
     step,
     valid_hold,
@@ -92,7 +92,7 @@ HOLD = replace(SEAT, state=SeatState.HELD, lapses_at=NOW + TICK)
 def test_whether_a_subscription_gives_seats(changes, reason):
     """State first, then the dates; the first instant is in, the last is out."""
     terms = replace(TERMS, **changes)
-    assert may_claim(terms, NOW) == Decision(reason is Reason.ALLOWED, reason, terms)
+    assert may_use(terms, NOW) == Decision(reason is Reason.ALLOWED, reason, terms)
 
 
 @pytest.mark.parametrize(
@@ -222,5 +222,6 @@ def test_what_is_no_length_of_a_hold(seconds, code):
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_which_refusals_may_pass_by_themselves(reason):
-    """Only a full and a not yet started subscription may say yes later by themselves."""
-    assert reason.retryable is (reason in (Reason.LIMIT_REACHED, Reason.NOT_STARTED))
+    """Only what is full, used up, asked too often or not yet started may be a yes later by itself."""
+    passing = (Reason.LIMIT_REACHED, Reason.NOT_STARTED, Reason.QUOTA_EXHAUSTED, Reason.RATE_LIMITED)
+    assert reason.retryable is (reason in passing)

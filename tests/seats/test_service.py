@@ -21,8 +21,8 @@ from seatguard import (
     Usage,
     open_store,
 )
+from seatguard.entitlements.model import Where
 from seatguard.journal.drafts import person_digest
-from seatguard.seats.model import Where
 from seatguard.testing import FrozenClock
 from tests.worlds import Unchanged, World
 

@@ -20,12 +20,15 @@ from seatguard.ids import floor
 from seatguard.journal.model import Checkpoint, Draft, Entry, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import GENESIS
+from seatguard.leases.model import Lease, Pool
 from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
+from seatguard.rates.model import Window
 from seatguard.records import Page, Record, every, valid_cursor
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
 from seatguard.subscriptions.model import Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
+from seatguard.usage.model import Account, Charge
 from seatguard.waiting.model import Waiting
 
 R = TypeVar("R", bound=Record)
@@ -49,6 +52,11 @@ class _Records(Generic[R]):
     lock = get  # the unit holds the one lock already
 
     def find(self, **criteria: Any) -> R | None:
+        for names in UNIQUE[self._kind]:
+            values = tuple(criteria.get(name) for name in names)
+            if None not in values:
+                known = self._all.get(self._rows.unique.get((f"{self._kind}.{names}", *values), ""))
+                return known if known is not None and self._fits(known, criteria) else None
         page = self.list(limit=1, **criteria)
         return page.items[0] if page.items else None
 
@@ -82,10 +90,7 @@ class _Records(Generic[R]):
         self._rows.set(self._all, record.id, record)
 
     def count(self, **criteria: Any) -> int:
-        return sum(
-            self._mine(record) and all(getattr(record, name) == value for name, value in criteria.items())
-            for record in self._all.values()
-        )
+        return sum(self._fits(record, criteria) for record in self._all.values())
 
     def remove(self, identifier: str) -> None:
         record = self._all.get(identifier)
@@ -102,8 +107,7 @@ class _Records(Generic[R]):
             (
                 record
                 for record in self._all.values()
-                if self._mine(record)
-                and all(getattr(record, name) == value for name, value in criteria.items())
+                if self._fits(record, criteria)
                 and (after is None or (record.id < after if newest_first else record.id > after))
             ),
             key=lambda record: record.id,
@@ -111,6 +115,9 @@ class _Records(Generic[R]):
         )
         items = tuple(found[:limit])
         return Page(items, items[-1].id if len(found) > limit else None)
+
+    def _fits(self, record: R, criteria: dict[str, Any]) -> bool:
+        return self._mine(record) and all(getattr(record, name) == value for name, value in criteria.items())
 
     def _mine(self, record: R) -> bool:
         return self._tenant is None or record.tenant == self._tenant
@@ -243,6 +250,11 @@ class MemoryWork:
         self.replies: _Records[Reply] = _Records(rows, "replies", tenant)
         self.waiting: _Records[Waiting] = _Records(rows, "waiting", tenant)
         self.checkpoints: _Records[Checkpoint] = _Records(rows, "checkpoints", tenant)
+        self.accounts: _Records[Account] = _Records(rows, "usage_accounts", tenant)
+        self.charges: _Records[Charge] = _Records(rows, "usage_charges", tenant)
+        self.windows: _Records[Window] = _Records(rows, "rate_windows", tenant)
+        self.pools: _Records[Pool] = _Records(rows, "lease_pools", tenant)
+        self.leases: _Records[Lease] = _Records(rows, "leases", tenant)
         self.journal = _Journal(rows, tenant)
 
     def next_number(self) -> int:

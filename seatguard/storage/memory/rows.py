@@ -34,6 +34,11 @@ UNIQUE: dict[str, tuple[tuple[str, ...], ...]] = {
     "replies": (("tenant", "route", "key"),),
     "waiting": (("project", "mode", "holder_key"),),
     "checkpoints": (("tenant", "number"),),
+    "usage_accounts": (("subscription", "meter", "period", "starts_at"),),
+    "usage_charges": (("subscription", "meter", "key"),),
+    "rate_windows": (("subscription", "meter", "caller"),),
+    "lease_pools": (("subscription", "name", "holder_key"),),
+    "leases": (),
 }
 """Kinds of record, and which of their fields are unique together; ``None`` equals nothing."""
 

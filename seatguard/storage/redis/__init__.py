@@ -28,4 +28,10 @@ def open_redis_gate(url: str, beside: Store, *, clock: Clock) -> Store:
     if not isinstance(home, LockingGate):
         raise Misconfigured("a gate of its own needs a ledger that can keep a copy of its seats")
     gate = RedisGate(connect(url), beside.ledger, home, None if clock is system_clock else clock)
-    return Store(LedgerBeside(beside.ledger, gate), gate, join=refuse_to_join, relay=gate.relay)
+    return Store(
+        LedgerBeside(beside.ledger, gate),
+        gate,
+        join=refuse_to_join,
+        relay=gate.relay,
+        meters=beside.meters,
+    )

@@ -175,6 +175,21 @@ class Database:
 
         return self._again(unit)
 
+    def change(self, act: Callable[[Connection], T]) -> T:
+        """Run a whole unit through all of SQLAlchemy's layers and commit it; again as :meth:`run` does.
+
+        Raises:
+            StorageUnavailable: it could not be done in time.
+        """
+
+        def unit() -> T:
+            with self._serialized(write=True), self._begun(write=True) as connection:
+                result = act(connection)
+                connection.commit()
+                return result
+
+        return self._again(unit)
+
     def run_at_once(self, act: Callable[[RawRunner], T]) -> T | None:
         """Run one statement that is its own transaction; again when a restart undid it.
 

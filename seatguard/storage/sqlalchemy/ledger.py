@@ -22,8 +22,10 @@ from seatguard.ids import floor, is_uuid
 from seatguard.journal.model import Checkpoint, Draft, Entry, Head
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import next_link, placed
+from seatguard.leases.model import Lease, Pool
 from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
+from seatguard.rates.model import Window
 from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
@@ -48,6 +50,7 @@ from seatguard.storage.sqlalchemy.statements import (
 from seatguard.storage.sqlalchemy.types import can_hold
 from seatguard.subscriptions.model import Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
+from seatguard.usage.model import Account, Charge
 from seatguard.waiting.model import Waiting
 
 R = TypeVar("R", bound=Record)
@@ -391,6 +394,31 @@ class SqlWork:
     def checkpoints(self) -> _Records[Checkpoint]:
         """See ``Work.checkpoints``."""
         return _Records(self._connection, tables.checkpoint, Checkpoint, self._tenant)
+
+    @property
+    def accounts(self) -> _Records[Account]:
+        """See ``Work.accounts``."""
+        return _Records(self._connection, tables.usage_account, Account, self._tenant)
+
+    @property
+    def charges(self) -> _Records[Charge]:
+        """See ``Work.charges``."""
+        return _Records(self._connection, tables.usage_charge, Charge, self._tenant)
+
+    @property
+    def windows(self) -> _Records[Window]:
+        """See ``Work.windows``."""
+        return _Records(self._connection, tables.rate_window, Window, self._tenant)
+
+    @property
+    def pools(self) -> _Records[Pool]:
+        """See ``Work.pools``."""
+        return _Records(self._connection, tables.lease_pool, Pool, self._tenant)
+
+    @property
+    def leases(self) -> _Records[Lease]:
+        """See ``Work.leases``."""
+        return _Records(self._connection, tables.lease, Lease, self._tenant)
 
     @property
     def journal(self) -> _Journal:

@@ -29,13 +29,15 @@ from seatguard.catalog.offers import Offer
 from seatguard.clients.model import ClientState
 from seatguard.idempotency.model import ReplyState
 from seatguard.journal.rules import GENESIS
+from seatguard.leases.model import LeaseState
+from seatguard.periods import Period
 from seatguard.seats.model import SeatState
 from seatguard.storage.sqlalchemy.types import Document, Instant, Json, OneOf, Words, digest, ident, name
 from seatguard.subscriptions.model import SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0005"
+SCHEMA_HEAD = "0006"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -397,6 +399,97 @@ checkpoint = Table(
     Column("key_id", String(8), nullable=False),
     _version(),
     UniqueConstraint("tenant", "number"),
+)
+
+usage_account = Table(
+    "seatguard_usage_account",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("subscription"),
+    Column("meter", name(64), nullable=False),
+    Column("period", OneOf(Period), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=True),
+    Column("used", BigInteger, nullable=False),
+    Column("carried", BigInteger, nullable=False),
+    Column("quota_limit", BigInteger, key="limit", nullable=True),
+    _version(),
+    CheckConstraint("used >= 0 AND carried >= 0", name="amounts"),
+    UniqueConstraint("subscription", "meter", "period", "starts_at"),
+    Index(None, "subscription", "meter", "id"),
+)
+
+usage_charge = Table(
+    "seatguard_usage_charge",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("subscription"),
+    Column("meter", name(64), nullable=False),
+    Column("charge_key", name(255), key="key", nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("refunded", BigInteger, nullable=False),
+    _ref("account"),
+    Column("charged_at", Instant, key="at", nullable=False),
+    _version(),
+    CheckConstraint("refunded >= 0 AND refunded <= amount", name="refund"),
+    UniqueConstraint("subscription", "meter", "key"),
+    Index(None, "subscription", "meter", "id"),
+)
+
+rate_window = Table(
+    "seatguard_rate_window",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("subscription"),
+    Column("meter", name(64), nullable=False),
+    Column("caller", String(64), nullable=False),
+    Column("seconds", Integer, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("counts", Json, nullable=False),
+    _version(),
+    UniqueConstraint("subscription", "meter", "caller"),
+    Index(None, "tenant", "ends_at"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+lease_pool = Table(
+    "seatguard_lease_pool",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("subscription"),
+    Column("name", name(64), nullable=False),
+    Column("holder_key", name(450), nullable=False),
+    Column("live", BigInteger, nullable=False),
+    _version(),
+    CheckConstraint("live >= 0", name="count"),
+    UniqueConstraint("subscription", "name", "holder_key"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+lease = Table(
+    "seatguard_lease",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("subscription"),
+    _ref("pool"),
+    Column("name", name(64), nullable=False),
+    Column("holder", name(150), nullable=False),
+    Column("holder_key", name(450), nullable=False),
+    Column("session", name(128), nullable=False),
+    Column("state", OneOf(LeaseState), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("late_at", Instant, nullable=False),
+    Column("lapses_at", Instant, nullable=False),
+    _version(),
+    Index(None, "pool", "state", "lapses_at"),
+    Index(None, "pool", "holder_key"),
+    Index(None, "subscription", "name", "id"),
+    Index(None, "tenant", "state", "lapses_at"),
 )
 
 number = Table(

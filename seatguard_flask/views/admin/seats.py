@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from seatguard.decisions import Reason
+from seatguard.entitlements.model import Where
 from seatguard.errors import NotFound
 from seatguard.management.model import Manager
-from seatguard.seats.model import Seat, Where
+from seatguard.seats.model import Seat
 from seatguard_flask import reading, replies
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.problems import problem_shape

@@ -1,0 +1,172 @@
+"""Exact counts of usage, rates and leases: eight processes, on every database."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from multiprocessing.synchronize import Barrier
+
+import pytest
+
+from seatguard.allowances import Concurrency, Quota, Rate, Takeover
+from seatguard.usage.model import Event
+from tests.storage.crowd import Arena, crowd, measure
+
+pytestmark = pytest.mark.races
+
+PROCESSES = 8
+QUOTA = Quota(limit=400)
+RATE = Rate(limit=100, window=3600)
+FLOATING = Concurrency(limit=20, lasts=3600)
+SESSIONS = Concurrency(limit=2, per_holder=True, lasts=3600, takeover=Takeover.OLDEST)
+
+
+def send_one_event(number: int, barrier: Barrier, arena: Arena, attempts: int) -> Counter[str]:
+    """The same event, again and again."""
+    engine = arena.open()
+    actor = engine.actor("test", f"process{number}", tenant=arena.tenant)
+    where = engine.where(arena.project)
+    barrier.wait()
+    answers = Counter(
+        engine.usage.record(actor, where, "calls", 7, key="the event", quota=QUOTA).reason.value
+        for _ in range(attempts)
+    )
+    engine.close()
+    return answers
+
+
+def use_up(number: int, barrier: Barrier, arena: Arena, attempts: int) -> Counter[str]:
+    """Events of this process's own, some of them in batches, some given back."""
+    engine = arena.open()
+    actor = engine.actor("test", f"process{number}", tenant=arena.tenant)
+    where = engine.where(arena.project)
+    chance = random.Random(number)
+    counted: Counter[str] = Counter()
+    barrier.wait()
+    for attempt in range(attempts):
+        keys = [f"{number}-{attempt}-{one}" for one in range(chance.choice([1, 1, 3]))]
+        events = [Event(meter="calls", key=key, amount=2) for key in keys]
+        decision = engine.usage.record_all(actor, where, events, quota=QUOTA)
+        counted[decision.reason.value] += 1
+        if decision.allowed:
+            counted["units"] += 2 * len(keys)
+            if chance.random() < 0.1:
+                engine.usage.refund(actor, where, "calls", key=keys[0], amount=1, quota=QUOTA).require()
+                counted["units"] -= 1
+    engine.close()
+    return counted
+
+
+def knock(number: int, barrier: Barrier, arena: Arena, attempts: int) -> Counter[str]:
+    """Requests of one caller."""
+    engine = arena.open()
+    actor = engine.actor("test", f"process{number}", tenant=arena.tenant)
+    where = engine.where(arena.project)
+    barrier.wait()
+    answers = Counter(
+        engine.rates.hit(actor, where, "login", "198.51.100.7", rate=RATE).reason.value
+        for _ in range(attempts)
+    )
+    engine.close()
+    return answers
+
+
+def come_and_go(number: int, barrier: Barrier, arena: Arena, attempts: int) -> tuple[Counter[str], int, int]:
+    """Floating places taken, beaten and given back, and sessions that push each other out.
+
+    Returns:
+        the answers, how many floating places this process has at the end, and the most it ever saw taken.
+    """
+    engine = arena.open()
+    actor = engine.actor("test", f"process{number}", tenant=arena.tenant)
+    where = engine.where(arena.project)
+    chance = random.Random(number)
+    answers: Counter[str] = Counter()
+    mine: list[str] = []
+    most = 0
+    barrier.wait()
+    for attempt in range(attempts):
+        if mine and chance.random() < 0.3:
+            lease = mine.pop(chance.randrange(len(mine)))
+            assert engine.leases.give_back(actor, where, lease).reason.value == "allowed"
+        elif mine and chance.random() < 0.3:
+            lease = chance.choice(mine)
+            assert engine.leases.heartbeat(actor, where, lease, allowance=FLOATING).allowed
+        else:
+            decision = engine.leases.checkout(
+                actor, where, "floating", f"user{number}-{attempt}", allowance=FLOATING
+            )
+            answers[decision.reason.value] += 1
+            most = max(most, decision.facts.live)
+            if decision.allowed:
+                assert decision.facts.lease is not None
+                mine.append(decision.facts.lease.id)
+        engine.leases.checkout(
+            actor, where, "sessions", "ada", session=f"{number}-{attempt}", allowance=SESSIONS
+        ).require()
+    engine.close()
+    return answers, len(mine), most
+
+
+def test_one_event_sent_a_thousand_times_counts_once(database_url: str, database: str) -> None:
+    """8 processes x 125: one charge, one entry, and everybody is told so."""
+    arena = Arena.build(database_url, limit=1)
+    began = time.monotonic()
+    answers = sum(crowd(send_one_event, PROCESSES, arena, 125), Counter())
+    measure(f"{database}: one event 1,000 times", began, 1000)
+    assert answers == {"allowed": 1, "already_recorded": 999}
+    engine = arena.open()
+    actor = engine.actor("test", "audit", tenant=arena.tenant)
+    balance = engine.usage.balance(actor, engine.where(arena.project), "calls", quota=QUOTA).facts.balance
+    assert balance is not None
+    assert balance.used == 7
+    engine.close()
+    assert arena.audit()["usage.recorded"] == 1
+
+
+def test_no_quota_is_passed_and_no_unit_lost(database_url: str, database: str) -> None:
+    """What the processes were promised, the account and the journal have, to the unit."""
+    arena = Arena.build(database_url, limit=1)
+    began = time.monotonic()
+    counted = sum(crowd(use_up, PROCESSES, arena, 30), Counter())
+    measure(f"{database}: 8 processes x 30 events and batches", began, PROCESSES * 30)
+    engine = arena.open()
+    actor = engine.actor("test", "audit", tenant=arena.tenant)
+    balance = engine.usage.balance(actor, engine.where(arena.project), "calls", quota=QUOTA).facts.balance
+    assert balance is not None
+    assert balance.used == counted["units"] <= 400
+    assert counted["quota_exhausted"] > 0
+    engine.close()
+    arena.audit()
+
+
+def test_exactly_the_rate_is_admitted(database_url: str, database: str) -> None:
+    """8 processes x 50 requests of one caller at 100 in an hour: 100, whoever was first."""
+    arena = Arena.build(database_url, limit=1)
+    began = time.monotonic()
+    answers = sum(crowd(knock, PROCESSES, arena, 50), Counter())
+    measure(f"{database}: 8 processes x 50 requests", began, PROCESSES * 50)
+    assert answers == {"allowed": 100, "rate_limited": 300}
+
+
+def test_no_place_is_given_twice(database_url: str, database: str) -> None:
+    """Who has a place at the end, by the processes' own books, by the count and by the rows."""
+    arena = Arena.build(database_url, limit=1)
+    began = time.monotonic()
+    results = crowd(come_and_go, PROCESSES, arena, 20)
+    measure(f"{database}: 8 processes x 20 comings and goings", began, PROCESSES * 20)
+    answers = sum((answers for answers, _, _ in results), Counter())
+    assert answers["limit_reached"] > 0
+    assert max(most for _, _, most in results) <= 20
+    kept = sum(kept for _, kept, _ in results)
+    engine = arena.open()
+    actor = engine.actor("test", "audit", tenant=arena.tenant)
+    where = engine.where(arena.project)
+    assert engine.leases.live(actor, where, "floating", allowance=FLOATING).facts.live == kept <= 20
+    assert len(engine.leases.list(actor, arena.subscription, "floating").items) == kept
+    sessions = engine.leases.live(actor, where, "sessions", username="ada", allowance=SESSIONS)
+    assert sessions.facts.live == len(engine.leases.list(actor, arena.subscription, "sessions").items) == 2
+    engine.close()
+    found = arena.audit()
+    assert found["lease.taken"] - found.get("lease.returned", 0) - found["lease.taken_over"] == kept + 2
