@@ -1,12 +1,13 @@
 """One module a slice: it reads, asks the engine, and encodes. Decisions are made in the engine."""
 
 from seatguard_flask.routes import Route
-from seatguard_flask.views import admin, holds, operations, registration, validation
+from seatguard_flask.views import admin, holds, operations, registration, validation, waiting
 
 ROUTES: tuple[Route, ...] = (
     *validation.ROUTES,
     *registration.ROUTES,
     *holds.ROUTES,
+    *waiting.ROUTES,
     *admin.ROUTES,
     *operations.ROUTES,
 )
