@@ -176,6 +176,7 @@ class Seatguard:
             refused=refusals.note,
             tell=self.announce,
             line=self._line(serves=True),
+            swift=store.swift,
         )
         self.waiting = WaitingService(
             ledger,

@@ -91,13 +91,18 @@ class Snapshots:
             with self._lock:
                 loading.pop(name, None)
 
-    def peek(self, name: Hashable) -> Snapshot[Any] | None:
-        """The value under ``name`` if there is one that is young enough."""
+    def peek(self, name: Hashable, *, max_age: float | None = None) -> Snapshot[Any] | None:
+        """The value under ``name`` if there is one that is young enough.
+
+        Args:
+            max_age: seconds, for a caller who finds out whether the value still holds; it may be more
+                than usual. Where nothing is to be old at all, it is not.
+        """
         kept = self._kept.get(name)
         if kept is None:
             return None
         age = self._monotonic() - kept[0]
-        return Snapshot(kept[1], age) if age < self.max_age else None
+        return Snapshot(kept[1], age) if age < (self.max_age and (max_age or self.max_age)) else None
 
     def put(self, name: Hashable, value: object) -> None:
         """Keep what this process has just seen the store hold."""

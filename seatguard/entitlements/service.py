@@ -132,9 +132,11 @@ class EntitlementService:
             since=since,
         )
 
-    def recall(self, tenant: str, project: str, *, mode: str) -> Snapshot[tuple[Terms, ...]] | None:
+    def recall(
+        self, tenant: str, project: str, *, mode: str, max_age: float | None = None
+    ) -> Snapshot[tuple[Terms, ...]] | None:
         """The same, if a fresh snapshot is there; nothing is read."""
-        return self._snapshots.peek(("terms", tenant, project, mode))
+        return self._snapshots.peek(("terms", tenant, project, mode), max_age=max_age)
 
     def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
         """The same, read from the ledger now."""

@@ -18,6 +18,7 @@ from seatguard.seats.model import (
     ReleaseOutcome,
     RenewOutcome,
     Seat,
+    Taken,
     TakeOutcome,
     TransferOutcome,
     Usage,
@@ -28,6 +29,20 @@ Lapse: TypeAlias = Callable[[Seat], Draft]
 
 Seal: TypeAlias = Callable[[Outcome], Reply | None]
 """Makes the reply to be kept from an outcome; ``None`` keeps none."""
+
+
+class Swift(Protocol):
+    """A gate that can tell in the act itself whether what a claim knows is still agreed."""
+
+    def take_as_agreed(self, claim: Claim, entry: Draft) -> Taken | None:
+        """Give the claimant a seat, if that takes no waiting and the claim's admission is the present one.
+
+        Present means: the subscription's record has that version, and its project has no other
+        subscription of its mode, in which the claimant might sit.
+
+        Returns:
+            ``None`` for whatever reason: then nothing was written, and nothing is said.
+        """
 
 
 class Gate(Protocol):

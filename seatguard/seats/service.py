@@ -36,7 +36,7 @@ from seatguard.seats.model import (
     Taken,
     Usage,
 )
-from seatguard.seats.ports import Gate, Lapse, Seal
+from seatguard.seats.ports import Gate, Lapse, Seal, Swift
 from seatguard.signals import Tell
 from seatguard.snapshots import Snapshot, Snapshots
 
@@ -50,6 +50,7 @@ REFUSABLE_AGE = 0.1
 
 
 _SAME_USER_AT_ONCE = 5
+_SWIFT_AGE = 60.0
 _HOLDS_SHOWN = 50
 _TOO_FAST = "the user's seats change faster than they can be read; ask again"
 
@@ -68,7 +69,9 @@ class TermsSource(Protocol):
     ) -> Snapshot[tuple[Terms, ...]]:
         """From a snapshot."""
 
-    def recall(self, tenant: str, project: str, *, mode: str) -> Snapshot[tuple[Terms, ...]] | None:
+    def recall(
+        self, tenant: str, project: str, *, mode: str, max_age: float | None = None
+    ) -> Snapshot[tuple[Terms, ...]] | None:
         """From a snapshot that is there."""
 
     def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
@@ -102,6 +105,7 @@ class SeatService:
         *,
         fold_case: bool,
         line: Line | None = None,
+        swift: Swift | None = None,
     ) -> None:
         self._gate = gate
         self._source = source
@@ -114,6 +118,7 @@ class SeatService:
         self._tell = tell
         self._fold_case = fold_case
         self._line = line
+        self._swift = swift
 
     def check(self, actor: Actor, where: Where, *, since: float = math.inf) -> Decision[SeatFacts]:
         """What a new holder would meet now. Advice: it takes nothing, and it may be a moment old.
@@ -522,6 +527,10 @@ class SeatService:
     ) -> Decision[SeatFacts]:
         holder = holders.normalize(username, fold_case=self._fold_case)
         address = holders.normalize_email(email)
+        if render is None and self._line is None:
+            swift = self._claimed_as_agreed(actor, where, holder, address, lasts)
+            if swift is not None:
+                return swift
         snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode)
         found = _matching(snapshot.value, where)
         if self._must_wait(actor, where, found, holder):
@@ -536,6 +545,26 @@ class SeatService:
             self._note(actor, decision)
             self._tell(telling.denied(actor, where.project, holder, decision))
         return decision
+
+    def _claimed_as_agreed(
+        self, actor: Actor, where: Where, holder: Holder, email: str | None, lasts: dt.timedelta | None
+    ) -> Decision[SeatFacts] | None:
+        """A seat under terms read a while ago, where the gate can tell that they still hold.
+
+        So a service that is asked now and then costs one statement and not two.
+        """
+        if self._swift is None:
+            return None
+        kept = self._source.recall(actor.tenant, where.project, mode=where.mode, max_age=_SWIFT_AGE)
+        if kept is None or len(kept.value) != 1 or not _matching(kept.value, where):
+            return None
+        (terms,) = kept.value
+        claim, entry = self._claim_on(actor, terms, holder, email, lasts, self._new_id(), self._clock())
+        outcome = self._swift.take_as_agreed(claim, entry)
+        if outcome is None:
+            return None
+        self._saw(outcome, terms.subscription)
+        return self._told(actor, rules.judge(outcome, terms, self._clock()))
 
     def _claimed(
         self,
@@ -579,6 +608,23 @@ class SeatService:
         seat: str,
     ) -> Decision[SeatFacts]:
         now = self._clock()
+        claim, entry = self._claim_on(actor, terms, holder, email, lasts, seat, now)
+        seal = self._sealed(render, lambda outcome: rules.judge_sealed(outcome, terms, now))
+        with self._clearing(actor, (terms,)) as lapse:
+            outcome = self._gate.take(claim, entry, lapse, seal)
+        self._saw(outcome, terms.subscription)
+        return self._told(actor, rules.judge(outcome, terms, self._clock()))
+
+    def _claim_on(
+        self,
+        actor: Actor,
+        terms: Terms,
+        holder: Holder,
+        email: str | None,
+        lasts: dt.timedelta | None,
+        seat: str,
+        now: dt.datetime,
+    ) -> tuple[Claim, Draft]:
         lapses_at = None if lasts is None else now + lasts
         claim = Claim(
             tenant=actor.tenant,
@@ -599,11 +645,7 @@ class SeatService:
             erasable={"holder": holder.name, **_email(email)},
             person=person_digest(actor.tenant, holder.key),
         )
-        seal = self._sealed(render, lambda outcome: rules.judge_sealed(outcome, terms, now))
-        with self._clearing(actor, (terms,)) as lapse:
-            outcome = self._gate.take(claim, entry, lapse, seal)
-        self._saw(outcome, terms.subscription)
-        return self._told(actor, rules.judge(outcome, terms, self._clock()))
+        return claim, entry
 
     def _release(
         self,

@@ -11,7 +11,7 @@ from seatguard.clock import Clock, steady_clock, system_clock
 from seatguard.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from seatguard.seats.ports import Gate
+    from seatguard.seats.ports import Gate, Swift
     from seatguard.storage.meters import Meters
     from seatguard.storage.ports import Ledger
 
@@ -40,6 +40,7 @@ class Store:
     """A ledger and its gate.
 
     Attributes:
+        swift: the gate once more, if it is one.
         counts_in_ledger: whether the gate's count is the ledger's own, so that one read brings both.
         join: makes the same gate inside a transaction of the host's, from a SQLAlchemy connection.
         relay: moves into the ledger what the gate keeps for it, and returns how many entries that were.
@@ -52,6 +53,7 @@ class Store:
     counts_in_ledger: bool = False
     relay: Callable[[], int] = nothing_to_relay
     meters: Meters | None = None
+    swift: Swift | None = None
 
 
 def open_store(

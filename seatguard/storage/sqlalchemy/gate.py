@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -36,7 +37,8 @@ from seatguard.storage.locking import LockingGate, Section
 from seatguard.storage.sqlalchemy import postgres, tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
-from seatguard.storage.sqlalchemy.raw import CoreRunner, Runner
+from seatguard.storage.sqlalchemy.haste import Haste
+from seatguard.storage.sqlalchemy.raw import CoreRunner, RawRunner, Runner
 from seatguard.storage.sqlalchemy.statements import (
     ADD_ENTRY,
     ADD_SEAT,
@@ -354,7 +356,10 @@ class SqlGate(_Verbs):
     def __init__(self, database: Database, clock: Clock) -> None:
         super().__init__(clock)
         self._database = database
+        self._at_once = database.dialect.name == "postgresql"
         self._tight: set[str] = set()
+        self._haste = Haste(time.monotonic)
+        self._may_settle: bool | None = None
 
     def take(self, claim: Claim, entry: Draft, lapse: Lapse, seal: Seal | None = None) -> TakeOutcome:
         """See ``Gate.take``.
@@ -363,15 +368,42 @@ class SqlGate(_Verbs):
         PostgreSQL gives a seat in one statement. What that leaves open, the locking path decides.
         """
         outcome: TakeOutcome | None = None
+        began, tried = self._clock(), False
         if seal is None and is_uuid(claim.subscription):
             if claim.subscription in self._tight:
                 outcome = self._glance(claim)
-            if outcome is None and self._database.dialect.name == "postgresql":
-                outcome = self._take_at_once(claim, entry) or self._glance(claim)
+            if outcome is None and self._at_once:
+                given = self._take_at_once(claim, entry)
+                if given is not None:
+                    self._note(claim.subscription, tight=False)
+                    return given
+                outcome, tried = self._glance(claim), True
         if outcome is None:
             outcome = super().take(claim, entry, lapse, seal)
         self._note(claim.subscription, tight=not isinstance(outcome, Taken))
+        if isinstance(outcome, Taken | AlreadyHeld):
+            self._settle(outcome, began, written_here=isinstance(outcome, Taken) and not tried)
         return outcome
+
+    def take_as_agreed(self, claim: Claim, entry: Draft) -> Taken | None:
+        """See ``Swift.take_as_agreed``."""
+        if claim.subscription in self._tight:
+            return None
+        return self._take_at_once(claim, entry, as_agreed=True)
+
+    def _settle(self, outcome: Taken | AlreadyHeld, began: dt.datetime, *, written_here: bool) -> None:
+        """Answer with a young seat of somebody else's making only when it is on disk; see ``postgres``.
+
+        Raises:
+            StorageUnavailable: it is not there any more.
+        """
+        seat = outcome.seat
+        if (written_here and seat.since >= began) or seat.since < began - postgres.UNSETTLED:
+            return
+        if not self._at_once or not self._can_settle():
+            return
+        if not self._database.run_at_once(lambda runner: postgres.settled(runner, seat.id)):
+            raise StorageUnavailable("the seat was given up while it was looked at; ask again")
 
     def _note(self, subscription: str, *, tight: bool) -> None:
         """Remember where the last claim got no new seat: the next one is worth a glance first."""
@@ -382,18 +414,45 @@ class SqlGate(_Verbs):
             self._tight.clear()
         self._tight.add(subscription)
 
-    def _take_at_once(self, claim: Claim, entry: Draft) -> Taken | None:
-        now = self._clock()
-        given = self._database.run_at_once(lambda runner: postgres.take(runner, claim, entry, now))
+    def _take_at_once(self, claim: Claim, entry: Draft, *, as_agreed: bool = False) -> Taken | None:
+        now, known = self._clock(), list[postgres.Given]()
+        with self._haste.inside(claim.subscription) as hasty:
+            soon = hasty and self._can_settle()
+
+            def act(runner: RawRunner) -> postgres.Given | None:
+                given = (
+                    known[0]
+                    if known
+                    else postgres.take(runner, claim, entry, now, soon=soon, as_agreed=as_agreed)
+                )
+                if given is not None and soon:
+                    known[:] = [given]  # if the connection is lost from here on, only the waiting is repeated
+                    if not postgres.settled(runner, claim.seat):
+                        raise StorageUnavailable("whether the seat was given is not certain; ask again")
+                return given
+
+            given = self._database.run_at_once(act)
         if given is None:
             return None
-        seat, live, held = given
+        if given.met:
+            self._haste.met(claim.subscription)
+        live, held = given.live, given.held
         if held:
             # How many of them have lapsed is read afterwards. The seats for good are those of this very act,
             # so that of all takers exactly one sees a threshold reached.
             held_now = self.usage(claim.tenant, claim.subscription).held
-            return Taken(seat, Usage(live - held + held_now, held_now))
-        return Taken(seat, Usage(live, held))
+            return Taken(given.seat, Usage(live - held + held_now, held_now))
+        return Taken(given.seat, Usage(live, held))
+
+    def _can_settle(self) -> bool:
+        """Whether the server lets us; asked once, before anything depends on it."""
+        if self._may_settle is None:
+            try:
+                self._database.run_at_once(lambda runner: postgres.settled(runner, postgres.NOBODY))
+                self._may_settle = True
+            except DBAPIError:  # not a lost connection, which is StorageUnavailable: a refusal
+                self._may_settle = False
+        return self._may_settle
 
     def _glance(self, claim: Claim) -> TakeOutcome | None:
         """The answer, where one look without a lock is enough to be sure of it."""
