@@ -5,7 +5,9 @@ Both in one app and one process, so that they share its memory, its garbage coll
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from typing import Any
 
 from flask import Flask, request
@@ -48,3 +50,38 @@ def create(store: str, max_age: float) -> Flask:
 def from_environment() -> Flask:
     """For a server: the app that the environment describes."""
     return create(os.environ[STORE], float(os.environ[MAX_AGE]))
+
+
+def call(app: Flask, path: str, body: bytes) -> bytes:
+    """One request as a WSGI server would hand it over."""
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "127.0.0.1",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    statuses: list[str] = []
+
+    def start(status: str, _headers: Any, _error: Any = None) -> Any:
+        statuses.append(status)
+
+    chunks = app(environ, start)
+    answered = b"".join(chunks)
+    chunks.close()  # type: ignore[attr-defined]
+    if statuses != ["200 OK"]:
+        raise RuntimeError(f"{path} answered {statuses} {answered!r}")
+    return answered

@@ -11,7 +11,6 @@ uncached (``SEATGUARD_VALIDATE_MAX_AGE=0``) reads key, terms and count from the 
 from __future__ import annotations
 
 import argparse
-import io
 import itertools
 import json
 import os
@@ -20,7 +19,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import requests
 from flask import Flask
@@ -61,7 +59,7 @@ def _bodies(arena: Arena) -> list[bytes]:
 def _in_process(report: Report, arena: Arena, max_age: float, what: str) -> None:
     app = apps.create(arena.url, max_age)
     bodies = itertools.cycle(_bodies(arena))
-    sizes = {path: len(_call(app, path, next(bodies))) for path in CONTENDERS.values()}
+    sizes = {path: len(apps.call(app, path, next(bodies))) for path in CONTENDERS.values()}
     with on_cores(0):
         samples = interleave(
             {
@@ -82,42 +80,7 @@ def _in_process(report: Report, arena: Arena, max_age: float, what: str) -> None
 
 
 def _caller(app: Flask, path: str, bodies: Iterator[bytes]) -> Callable[[], object]:
-    return lambda: _call(app, path, next(bodies))
-
-
-def _call(app: Flask, path: str, body: bytes) -> bytes:
-    """One request as a WSGI server would hand it over."""
-    environ = {
-        "REQUEST_METHOD": "POST",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": path,
-        "QUERY_STRING": "",
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "127.0.0.1",
-        "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    statuses: list[str] = []
-
-    def start(status: str, _headers: Any, _error: Any = None) -> Any:
-        statuses.append(status)
-
-    chunks = app(environ, start)
-    answered = b"".join(chunks)
-    chunks.close()  # type: ignore[attr-defined]
-    if statuses != ["200 OK"]:
-        raise RuntimeError(f"{path} answered {statuses} {answered!r}")
-    return answered
+    return lambda: apps.call(app, path, next(bodies))
 
 
 def _over_http(report: Report, arena: Arena, max_age: float, what: str) -> None:

@@ -77,6 +77,18 @@ def test_register_is_measured_alone_and_in_a_crowd_and_counts_right(place: str) 
     assert len(set(found.groups())) == 1
 
 
+def test_guards_are_measured_against_the_same_view_without() -> None:
+    """Each way of guarding a sign-up, then the decorator alone; users and seats are the same number."""
+    printed = run("guards", "--places", "SQLite")
+
+    assert titles(printed).count("sign-up, SQLite") == 3
+    assert titles(printed).count("what the decorator alone adds") == 3
+    assert len(RATIO.findall(printed)) == len(titles(printed)) == 9
+    counted = re.findall(r"([\d,]+) users, ([\d,]+) seats", printed)
+    assert len(counted) == 3
+    assert all(users == seats != "0" for users, seats in counted)
+
+
 def test_growth_is_measured_at_several_sizes_against_the_smallest() -> None:
     """Takes, checks, pages; and beside them the check that counts rows."""
     printed = run("growth", "--places", "SQLite")
