@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from seatguard.actors import Actor
@@ -62,6 +64,19 @@ class Declarations:
         self._state.project_ids[name] = project.id
         return project
 
+    @contextmanager
+    def another_limit(self, project: str, limit: int) -> Iterator[None]:
+        """Another limit for a project's first service, taken back at the end. See ``Seatguard.override``."""
+        service = self._first_service(self.project_id(project))
+        if service is None:
+            raise NotFound("service", project)
+        change = partial(self._engine.subscriptions.change_limit, self._actor, service.id, over_limit="allow")
+        change(limit=limit)
+        try:
+            yield
+        finally:
+            change(limit=service.own_limit, unlimited=service.unlimited)
+
     def project_id(self, project: str) -> str:
         """The id of a project, given by name or id.
 
@@ -102,7 +117,7 @@ class Declarations:
         return found or clients.add(self._actor, name=external_id, external_id=external_id)
 
     def _service(self, project: Project, plan: str | None, limit: int | None) -> None:
-        service = self._first_service(project)
+        service = self._first_service(project.id)
         if service is None:
             service = self._engine.subscriptions.add(
                 self._actor, project.id, plan=plan, limit=limit, once=True
@@ -113,8 +128,8 @@ class Declarations:
             # A deployment must not fail because users came while the old limit stood: they stay.
             self._engine.subscriptions.change_limit(self._actor, service.id, limit=limit, over_limit="allow")
 
-    def _first_service(self, project: Project) -> Subscription | None:
-        page = self._engine.subscriptions.list(self._actor, project_id=project.id)
+    def _first_service(self, project_id: str) -> Subscription | None:
+        page = self._engine.subscriptions.list(self._actor, project_id=project_id)
         return next((one for one in page.items if one.mode == "live"), None)
 
     def _plan_of(self, service: Subscription) -> str | None:

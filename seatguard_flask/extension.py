@@ -1,23 +1,22 @@
-"""The extension: gives an app its engine, mounts the API, and offers the few calls a host makes itself."""
+"""The extension: gives an app its engine, mounts the API, and knows the host's user models."""
 
 from __future__ import annotations
 
 import logging
 import re
 import weakref
-from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, current_app, has_app_context
 
 from seatguard.engine import Seatguard as Engine
 from seatguard.errors import Misconfigured
-from seatguard_flask import csrf, resolving
+from seatguard_flask import csrf
+from seatguard_flask.calls import RegisterCalls
 from seatguard_flask.cli import command_group
 from seatguard_flask.declarations import Declarations
-from seatguard_flask.guards import Guards, View, When
 from seatguard_flask.late import answer_late_refusals
-from seatguard_flask.resolving import ProjectOf, SubjectOf
 from seatguard_flask.settings import PREFIX, Settings
 from seatguard_flask.state import State
 from seatguard_flask.switches import Switches
@@ -27,14 +26,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from seatguard.actors import Actor
     from seatguard.catalog.model import Plan
-    from seatguard.decisions import Decision
-    from seatguard.entitlements.model import Where
     from seatguard.projects.model import Project
-    from seatguard.seats.explanation import Explanation
-    from seatguard.seats.model import SeatFacts
-    from seatguard.seats.service import SeatService
     from seatguard_flask.doorlog import DoorLog
     from seatguard_flask.inviting import Invitations
     from seatguard_flask.models import ModelGuard, Of
@@ -50,7 +43,7 @@ _warned: set[str] = set()
 logger = logging.getLogger("seatguard.flask")
 
 
-class Seatguard(Guards):
+class Seatguard(RegisterCalls):
     """Seat limits for a Flask app.
 
     Everything an app's instance knows lies in ``app.extensions["seatguard"]`` under the instance's name;
@@ -188,126 +181,6 @@ class Seatguard(Guards):
             name, plan=plan, limit=limit, domains=tuple(domains), client=client
         )
 
-    def check(self, project: str | None = None) -> Decision[SeatFacts]:
-        """What a new user of the project would meet now. Advice: it takes nothing, and refuses by its value.
-
-        Args:
-            project: name or id; within a request it may be left out, as in :meth:`consume`.
-
-        Raises:
-            NotFound: no such project.
-            ProjectNotResolved: it was left out, and nothing tells which one it is.
-            StorageUnavailable: the store did not answer in time.
-        """
-        state = self._state()
-        found = resolving.here(state, project, self._resolver)
-        return state.engine.seats.check(found.actor, found.where)
-
-    def explain(self, project: str | None = None) -> Explanation:
-        """Why a new user of the project would be let in or refused now. For operators: it names holders.
-
-        Args:
-            project: name or id; within a request it may be left out, as in :meth:`consume`.
-
-        Returns:
-            the decision; each question that was asked, with its answer; the holds in the way; and when the
-            first of them ends. As text it is a line for each.
-
-        Raises:
-            NotFound: no such project.
-            StorageUnavailable: the store did not answer in time.
-
-        >>> from flask import Flask
-        >>> from seatguard_flask import Seatguard
-        >>> app = Flask("shop")
-        >>> app.config["SEATGUARD_STORAGE_URI"] = "memory:"
-        >>> seats = Seatguard(app)
-        >>> _ = seats.project("acme", limit=0)
-        >>> print(seats.explain("acme"))
-        limit_reached
-          yes service 1 state: active
-          NO  service 1 limit: 0, agreed for this service
-          NO  service 1 room: 0 taken, 0 of them held
-        """
-        state = self._state()
-        found = resolving.here(state, project, self._resolver)
-        return state.engine.seats.explain(found.actor, found.where)
-
-    def take(
-        self, project: str, username: str, email: str | None = None, *, session: Session | None = None
-    ) -> Decision[SeatFacts]:
-        """Give a user a seat; one who has a seat keeps it.
-
-        Args:
-            project: name or id.
-            username: your identifier of the user.
-            session: a SQLAlchemy session on Seatguard's own database: the seat stands or falls with its
-                transaction.
-
-        Returns:
-            ``decision.allowed``, ``decision.reason`` and the numbers. After a "no" nothing was written.
-
-        Raises:
-            InvalidInput: username or email cannot be used.
-            NotFound: no such project.
-            StorageUnavailable: the store did not answer in time; asking again is safe.
-        """
-        where = self.where(project)
-        return self._seats(session).take(self.actor, where, username, email=email)
-
-    @overload
-    def release(
-        self, project: str, username: str, *, session: Session | None = None
-    ) -> Decision[SeatFacts]: ...
-
-    @overload
-    def release(
-        self,
-        *,
-        project: ProjectOf | None = None,
-        subject: SubjectOf,
-        methods: Collection[str] = ...,
-        release_when: When | None = None,
-    ) -> Callable[[View], View]: ...
-
-    def release(
-        self,
-        project: ProjectOf | None = None,
-        username: str | None = None,
-        *,
-        session: Session | None = None,
-        subject: SubjectOf | None = None,
-        methods: Collection[str] = ("DELETE", "POST", "PUT", "PATCH"),
-        release_when: When | None = None,
-    ) -> Decision[SeatFacts] | Callable[[View], View]:
-        """Free a user's seat: at once, or as a decorator when a view that removes users succeeds.
-
-        ``seats.release("acme", "ada")`` frees the seat. A user without one is ``NOT_HELD``, and no refusal.
-
-        ``@seats.release(subject="user_id")`` frees the seat after the view has answered with a status below
-        400; a page that is shown again after a form was sent (200 and text/html) is no success.
-
-        Args:
-            project: name or id. To the decorator as to :meth:`consume`.
-            username: your identifier of the user.
-            session: as in :meth:`take`.
-            subject: whose seat: name of a view argument or of a field of the JSON or form body, or a function
-                that answers an identifier.
-            methods: of the requests after which a seat is freed.
-            release_when: a function of the response that decides instead of the rule above.
-
-        Raises:
-            InvalidInput: the username cannot be used.
-            NotFound: no such project.
-            StorageUnavailable: the store did not answer in time; asking again is safe.
-        """
-        if username is None:
-            return self._releasing(project, subject, methods, release_when)
-        if not isinstance(project, str):
-            raise TypeError("say of which project: seats.release(project, username)")
-        where = self.where(project)
-        return self._seats(session).release(self.actor, where, username)
-
     def guard(self, model: type[Any], *, project: Of, subject: Of, counts: Of | None = None) -> ModelGuard:
         """Take and free seats with the rows of a user model, through whatever door they come and go.
 
@@ -390,32 +263,11 @@ class Seatguard(Guards):
 
         return Invitations(self)
 
-    @property
-    def actor(self) -> Actor:
-        """Who acts when the host itself takes and frees seats."""
-        return self._actor(self._state())
-
-    def where(self, project: str) -> Where:
-        """A project's subscriptions, as the engine's services want them.
-
-        Args:
-            project: name or id.
-
-        Raises:
-            NotFound: no such project.
-        """
-        state = self._state()
-        return state.engine.where(Declarations(state).project_id(project))
-
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of the mounted routes, for a host that serves it with its own."""
         from seatguard_flask.openapi import document
 
         return document(self._state().settings.url_prefix)
-
-    def _seats(self, session: Session | None) -> SeatService:
-        engine = self.engine
-        return engine.seats if session is None else engine.seats_within(session.connection())
 
     def _mount(self, app: Flask, state: State) -> None:
         # Loads pydantic: a host that only imports the extension, or has no API, does not pay for it.
@@ -465,6 +317,3 @@ class Seatguard(Guards):
             if states
             else "this Seatguard has no app yet: pass it one, or call init_app(app), before using it"
         )
-
-    def _actor(self, state: State) -> Actor:
-        return state.engine.actor("host", state.host)

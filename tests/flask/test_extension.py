@@ -312,3 +312,30 @@ def test_threads_that_declare_at_once_make_one_service(tmp_path: Path) -> None:
     assert len(engine.subscriptions.list(me).items) == 1
     assert engine.catalog.current(me, "duo").number == 1
     engine.close()
+
+
+def test_a_limit_for_the_time_of_a_block() -> None:
+    """The plan's limit, an own one and none at all come back, after an error too; users stay."""
+    app = Flask("shop")
+    app.config["SEATGUARD_STORAGE_URI"] = "memory:"
+    seats = Seatguard(app)
+    seats.plan("team", seats=3)
+    seats.project("planned", plan="team")
+    own = seats.project("own", limit=2)
+    services = seats.engine.subscriptions
+    (service,) = services.list(seats.actor, project_id=own.id).items
+    for project, limit in (("planned", 3), ("own", 2)):
+        seats.take(project, "ada")
+        with seats.override(project, limit=0):
+            assert seats.check(project).facts.terms.limit == 0  # type: ignore[union-attr]
+            assert not seats.take(project, "bob").allowed
+        with pytest.raises(LookupError), seats.override(project, limit=0):
+            raise LookupError
+        assert seats.check(project).facts.terms.limit == limit  # type: ignore[union-attr]
+        assert seats.check(project).facts.usage.live == 1
+    services.change_limit(seats.actor, service.id, limit=None, unlimited=True)
+    with seats.override("own", limit=1):
+        assert not seats.take("own", "bob").allowed
+    assert seats.check("own").facts.terms.limit is None  # type: ignore[union-attr]
+    with pytest.raises(NotFound), seats.override("nobody", limit=1):
+        pass
