@@ -156,7 +156,7 @@ class TestDryRun:
 
 
 # Where a guard asks the store, as the calls that fail; the last is that of the ledger, for the terms.
-ASKED = [{"take"}, {"confirm"}, {"seat"}, {"read"}]
+ASKED = [{"take"}, {"confirm"}, {"seat"}, {"agreed"}]
 
 
 class TestOutage:
@@ -211,7 +211,7 @@ class TestOutage:
         assert (host.post().status_code, host.post().text) == (599, "StorageUnavailable")
 
     @pytest.mark.parametrize(("policy", "status"), [("deny", 503), ("allow", 204), ("raise", 599)])
-    @pytest.mark.parametrize("call", ["release", "read"])
+    @pytest.mark.parametrize("call", ["release", "agreed"])
     def test_release(
         self, away: Callable[..., Host], down: set[str], policy: str, status: int, call: str
     ) -> None:

@@ -20,6 +20,10 @@ from sqlalchemy import Engine, String, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from seatguard import Seatguard as SeatEngine
+from seatguard import Store
+from seatguard.clock import system_clock
+from seatguard.storage.sqlalchemy import Database, SqlGate, SqlLedger
+from seatguard.storage.sqlalchemy.raw import watched
 from seatguard.testing import FrozenClock
 from seatguard_flask import Seatguard, current_seat
 
@@ -69,14 +73,32 @@ class Outcome:
 
 
 class Steps:
-    """Counts steps, and kills this process at one of them."""
+    """Counts steps, and kills this process at one of them.
 
-    def __init__(self, die_at: int) -> None:
+    Args:
+        engines: whose statements of the short way are steps too; SQLAlchemy's events tell of the others.
+    """
+
+    def __init__(self, die_at: int, *engines: Engine) -> None:
         self.number = 0
         self._die_at = die_at
+        for engine in engines:
+            watched[engine] = self
         for name in ("before_cursor_execute", "after_cursor_execute", "commit", "rollback"):
             event.listen(Engine, name, self.step)
         event.listen(Session, "after_commit", self.step)
+
+    def begins(self, _statement: str) -> None:
+        """See ``Watch.begins``."""
+        self.step()
+
+    def ends(self, _statement: str) -> None:
+        """See ``Watch.ends``."""
+        self.step()
+
+    def commits(self, _commit: object, _invalidate: object) -> None:
+        """See ``Watch.commits``."""
+        self.step()
 
     def step(self, *_: object) -> None:
         self.number += 1
@@ -86,7 +108,6 @@ class Steps:
 
 def serve(connection: Connection, url: str) -> None:
     """Run each round that comes in a process of its own, until ``None`` comes."""
-    import_module("seatguard.storage.sqlalchemy")
     import_module("seatguard_flask.models")
     create_engine(url).dispose()
     while (wanted := connection.recv()) is not None:
@@ -115,10 +136,11 @@ def run(wanted: Round, url: str) -> tuple[int, int]:
     database = create_engine(url)
     app = Flask("shop")
     app.config |= {"SEATGUARD_STORAGE_URI": url, "SEATGUARD_API_ENABLED": False}
-    engine = SeatEngine.open(url, clock=FrozenClock(wanted.now)) if wanted.now else None
-    seats = Seatguard(app, engine=engine)
+    own, clock = Database(url), FrozenClock(wanted.now) if wanted.now else system_clock
+    gate = SqlGate(own, clock)
+    seats = Seatguard(app, engine=SeatEngine(Store(SqlLedger(own), gate, gate.joined), clock=clock))
     seats.check("acme")  # opens the store; that is no part of a sign-up
-    steps = Steps(wanted.die_at)
+    steps = Steps(wanted.die_at, own.engine, database)
     app.add_url_rule("/", "sign_up", _VIEWS[wanted.manner](seats, database, steps), methods=["POST"])
     status = app.test_client().post("/", json={"name": wanted.name}).status_code
     steps.step()
