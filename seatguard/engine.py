@@ -15,6 +15,7 @@ from seatguard.actors import Actor
 from seatguard.catalog.feature_service import FeatureService
 from seatguard.catalog.model import Plan, PlanChange, PlanVersion
 from seatguard.catalog.service import CatalogService
+from seatguard.catalog.shelf import AddOnService, ProductService
 from seatguard.clients.service import ClientService
 from seatguard.clock import Clock, system_clock
 from seatguard.decisions import Decision
@@ -45,8 +46,10 @@ from seatguard.signals import Fact, Tell
 from seatguard.snapshots import Snapshots
 from seatguard.storage import Store, open_store
 from seatguard.storage.meters import Meters, NoMeters
+from seatguard.subscriptions.acts import Change
 from seatguard.subscriptions.rules import is_over_limit
-from seatguard.subscriptions.service import Change, SubscriptionService
+from seatguard.subscriptions.scheduled import ChangeService
+from seatguard.subscriptions.service import SubscriptionService
 from seatguard.subscriptions.users import UserSubscriptionService
 from seatguard.tenants.model import DEFAULT_SLUG
 from seatguard.tenants.service import TenantService
@@ -154,7 +157,12 @@ class Seatguard:
         self.management = ManagementService(ledger, drafts, clock, new_id, entropy, options.pepper)
         self.catalog = CatalogService(ledger, drafts, clock, new_id)
         self.subscriptions = SubscriptionService(ledger, drafts, clock, new_id, self._agreed)
+        self.changes = ChangeService(
+            ledger, self.subscriptions.scheduled, self.subscriptions.acts, clock, self.subscriptions.told
+        )
         person = functools.partial(holders.normalize, fold_case=options.fold_case, field="user")
+        self.products = ProductService(ledger, drafts, clock, new_id)
+        self.addons = AddOnService(ledger, drafts, clock, new_id)
         self.features = FeatureService(ledger, drafts, clock, new_id)
         self.user_subscriptions = UserSubscriptionService(ledger, drafts, clock, new_id, person)
         self.overrides = OverrideService(ledger, drafts, clock, new_id, person)

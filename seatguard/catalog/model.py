@@ -21,6 +21,7 @@ class Plan:
         display_order: where it stands among the plans shown to customers.
         description: what a customer reads about it.
         updated_at: of the last change, publications included; ``None`` before the first.
+        product: id of the product it is a plan of, if any.
         followed_from: number of the last version published to all: subscribers of an older one have it.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     description: str | None = None
     updated_at: dt.datetime | None = None
     followed_from: int = 1
+    product: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class PlanChange:
     """What to change of a plan; a field left out stays as it is.
 
     Attributes:
+        product: slug of a product; ``None`` is none.
         offer: members of the offer to put in the place of those there are, each as a whole;
             ``None`` takes a member back to its default.
 
@@ -74,5 +77,6 @@ class PlanChange:
     active: bool | Keep = KEEP
     display_order: int | Keep = KEEP
     description: str | Keep | None = KEEP
+    product: str | Keep | None = KEEP
     seats: int | Keep | None = KEEP
     offer: Mapping[str, Any] = field(default_factory=dict)

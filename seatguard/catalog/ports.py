@@ -5,14 +5,20 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.journal.ports import Journal
 from seatguard.records import Repository
+from seatguard.tenants.model import Tenant
 
 
 class Work(Protocol):
     """The narrow view of a unit of work that this slice uses."""
+
+    @property
+    def tenants(self) -> Repository[Tenant]:
+        """The tenant itself."""
 
     @property
     def plans(self) -> Repository[Plan]:
@@ -21,6 +27,14 @@ class Work(Protocol):
     @property
     def plan_versions(self) -> Repository[PlanVersion]:
         """Versions; (plan, number) is unique."""
+
+    @property
+    def products(self) -> Repository[Product]:
+        """Products; the slug is unique."""
+
+    @property
+    def addons(self) -> Repository[AddOn]:
+        """Add-ons; the slug is unique."""
 
     @property
     def features(self) -> Repository[Feature]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from seatguard.catalog.model import Plan, PlanChange, PlanVersion
 from seatguard.catalog.offers import Offer
 from seatguard.catalog.ports import Ledger, Work
 from seatguard.clock import Clock
-from seatguard.errors import Conflict, NotFound
+from seatguard.errors import Conflict, InvalidInput, NotFound, Problem
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
 from seatguard.records import (
@@ -46,6 +46,7 @@ class CatalogService:
         active: bool = True,
         display_order: int = 0,
         description: str | None = None,
+        product: str | None = None,
         offer: Offer | Mapping[str, Any] | None = None,
     ) -> Plan:
         """Keep a new plan and publish its first version.
@@ -54,10 +55,12 @@ class CatalogService:
             seats: how many holders; ``None`` is unlimited, ``0`` is none.
             active: whether it takes subscriptions at once.
             display_order: where it stands among the plans shown to customers.
+            product: slug of the product it is a plan of.
             offer: what else it promises, as a value or as data for ``Offer.from_data``.
 
         Raises:
             InvalidInput: slug, name, seats or the offer cannot be used.
+            NotFound: no such product in the tenant.
             Conflict: ``slug_exists``; also for the slug of a deactivated plan.
         """
         identifier, now = self._new_id(), self._clock()
@@ -78,7 +81,10 @@ class CatalogService:
         entry: dict[str, Any] = {"slug": slug, "name": plan.name, "seats": seats}
         entry |= {} if plan.active else {"active": False}
         entry |= {"offer": first.offer.to_data()} if first.offer != Offer() else {}
+        entry |= {} if product is None else {"product": product}
         with self._ledger.begin(actor.tenant) as work:
+            plan = replace(plan, product=_product(work, product))
+            _check_scopes(work, actor.tenant, first.offer.permissions)
             try:
                 work.plans.add(plan)
             except Conflict as conflict:
@@ -239,11 +245,13 @@ class CatalogService:
             described = replace(described, display_order=rules.valid_order(change.display_order))
         if not isinstance(change.description, Keep):
             described = replace(described, description=rules.valid_description(change.description))
+        if not isinstance(change.product, Keep):
+            described = replace(described, product=_product(work, change.product))
         if described == plan:
             return plan
         changed = {
             name: {"before": getattr(plan, name), "after": getattr(described, name)}
-            for name in ("display_order", "description")
+            for name in ("display_order", "description", "product")
             if getattr(plan, name) != getattr(described, name)
         }
         return self._replaced(actor, work, described, "plan.described", changed)
@@ -260,6 +268,8 @@ class CatalogService:
     ) -> PlanVersion:
         last = work.plan_versions.get(plan.current)
         offered = Offer.from_data(last.offer.to_data() | dict(offer))
+        if offered.permissions != last.offer.permissions:
+            _check_scopes(work, actor.tenant, offered.permissions)
         number = last.seats if isinstance(seats, Keep) else seats
         published = self._version(actor, plan.id, last.number + 1, number, offered, self._clock())
         work.plan_versions.add(published)
@@ -317,3 +327,25 @@ def _by_slug(work: Work, slug: str) -> Plan:
     if plan is None:
         raise NotFound("plan", slug)
     return plan
+
+
+def _product(work: Work, slug: str | None) -> str | None:
+    if slug is None:
+        return None
+    product = work.products.find(slug=slug)
+    if product is None:
+        raise NotFound("product", slug)
+    return product.id
+
+
+def _check_scopes(work: Work, tenant: str, permissions: Sequence[str]) -> None:
+    """Refuse permissions that the tenant does not know, where it keeps a register of them."""
+    known = work.tenants.get(tenant).options.scopes
+    unknown = [] if known is None else [name for name in permissions if name not in known]
+    if unknown:
+        raise InvalidInput(
+            [
+                Problem("permissions", "unknown_permission", f"{name!r} is not in the tenant's register")
+                for name in unknown
+            ]
+        )

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from seatguard.catalog.addons import AddOn
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.entitlements.model import Agreed
 from seatguard.entitlements.overrides import Override
 from seatguard.journal.ports import Journal
 from seatguard.records import Repository
-from seatguard.subscriptions.model import Subscription, UserSubscription
+from seatguard.subscriptions.model import Extra, Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 
 
@@ -26,6 +27,14 @@ class Work(Protocol):
     @property
     def features(self) -> Repository[Feature]:
         """Features; the name is unique."""
+
+    @property
+    def addons(self) -> Repository[AddOn]:
+        """Add-ons."""
+
+    @property
+    def extras(self) -> Repository[Extra]:
+        """Quantities of add-ons; (subscription, addon) is unique."""
 
     @property
     def overrides(self) -> Repository[Override]:

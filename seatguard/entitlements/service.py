@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from seatguard.actors import Actor
 from seatguard.allowances import Allowance, valid_amount
+from seatguard.catalog.addons import added_up
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.catalog.offers import Offer
 from seatguard.clock import Clock
@@ -155,7 +156,7 @@ class EntitlementService:
                     plan = work.plans.get(own.plan)
                     number = max(own.number, plan.followed_from)
                     version = work.plan_versions.find(plan=plan.id, number=number)
-                    pairs.append((None, _planned(plan, version)))
+                    pairs.append((None, None if version is None else _planned(plan, version)))
             for subscription in self._subscriptions(work, subject):
                 turns += [at for at in (subscription.opens_at, subscription.closes_at) if at and at > now]
                 if _in_force(subscription, now):
@@ -181,10 +182,16 @@ class EntitlementService:
         of = f"service {subscription.number}"
         override = self._override(work, Level.SUBSCRIPTION, subscription.id)
         own = None if override is None else Source(level=Level.SUBSCRIPTION, of=of, grants=override)
+        extras = tuple(
+            (work.addons.get(extra.addon), extra.quantity)
+            for extra in every(work.extras, subscription=subscription.id)
+        )
         if subscription.plan_version is None:
-            return own, None
+            bought = Source(level=Level.PLAN, of="add-ons", grants=added_up(Offer(), extras))
+            return own, bought if extras else None
         version = work.plan_versions.get(subscription.plan_version)
-        return own, _planned(work.plans.get(version.plan), version)
+        planned = _planned(work.plans.get(version.plan), version)
+        return own, replace(planned, grants=added_up(planned.grants, extras)) if extras else planned
 
     @staticmethod
     def _override(work: Work, level: Level, subject: str) -> Offer | None:
@@ -192,9 +199,7 @@ class EntitlementService:
         return None if found is None else found.grants
 
 
-def _planned(plan: Plan, version: PlanVersion | None) -> Source | None:
-    if version is None:
-        return None
+def _planned(plan: Plan, version: PlanVersion) -> Source:
     return Source(level=Level.PLAN, of=f"{plan.slug} v{version.number}", grants=version.offer)
 
 

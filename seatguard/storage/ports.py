@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
@@ -20,7 +21,7 @@ from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.rates.model import Window
 from seatguard.records import Repository
-from seatguard.subscriptions.model import Subscription, UserSubscription
+from seatguard.subscriptions.model import Extra, ScheduledChange, Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 from seatguard.usage.model import Account, Charge
 from seatguard.waiting.model import Waiting
@@ -60,6 +61,22 @@ class Work(Protocol):
     @property
     def plan_versions(self) -> Repository[PlanVersion]:
         """Plan versions; (plan, number) is unique."""
+
+    @property
+    def products(self) -> Repository[Product]:
+        """Products; (tenant, slug) is unique."""
+
+    @property
+    def addons(self) -> Repository[AddOn]:
+        """Add-ons; (tenant, slug) is unique."""
+
+    @property
+    def extras(self) -> Repository[Extra]:
+        """Quantities of add-ons; (subscription, addon) is unique."""
+
+    @property
+    def scheduled_changes(self) -> Repository[ScheduledChange]:
+        """Changes agreed on for later."""
 
     @property
     def features(self) -> Repository[Feature]:

@@ -84,6 +84,7 @@ class Subscription:
         open: whether the state lets seats be given.
         opens_at: first instant at which seats are given.
         closes_at: first instant at which they are no longer given; ``None`` is never.
+        extra_seats: from add-ons, on top of own limit or plan.
     """
 
     id: str
@@ -109,6 +110,56 @@ class Subscription:
     open: bool
     opens_at: dt.datetime | None
     closes_at: dt.datetime | None
+    version: int = 1
+    extra_seats: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """So many of an add-on in a subscription."""
+
+    id: str
+    tenant: str
+    subscription: str
+    addon: str
+    quantity: int
+    version: int = 1
+
+
+class ChangeState(StrEnum):
+    """What has become of a scheduled change."""
+
+    PENDING = "pending"
+    APPLIED = "applied"
+    BLOCKED = "blocked"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledChange:
+    """A change of a subscription that was agreed on for later.
+
+    Attributes:
+        what: ``limit``, ``plan``, ``expiry`` or ``state``.
+        value: number, slug, day or state; ``None`` is the plan's limit, or no last day; ``"unlimited"``.
+        at: from when on it is due.
+        policy: what to do when more seats are held then than it allows: ``postpone`` it until they fit,
+            ``allow`` it and refuse new holders, or ``block`` it for good.
+        reason: why it was postponed or blocked, as a code.
+        settled_at: when it was applied, blocked or canceled.
+    """
+
+    id: str
+    tenant: str
+    subscription: str
+    what: str
+    value: str | int | None
+    at: dt.datetime
+    policy: str
+    state: ChangeState
+    reason: str | None
+    created_at: dt.datetime
+    settled_at: dt.datetime | None
     version: int = 1
 
 

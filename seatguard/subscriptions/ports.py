@@ -6,12 +6,13 @@ import datetime as dt
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from seatguard.catalog.addons import AddOn
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.idempotency.model import Reply
 from seatguard.journal.ports import Journal
 from seatguard.projects.model import Project
 from seatguard.records import Repository
-from seatguard.subscriptions.model import Subscription, UserSubscription
+from seatguard.subscriptions.model import Extra, ScheduledChange, Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 
 
@@ -37,6 +38,18 @@ class Work(Protocol):
     @property
     def subscriptions(self) -> Repository[Subscription]:
         """Subscriptions; the number is unique."""
+
+    @property
+    def addons(self) -> Repository[AddOn]:
+        """Add-ons."""
+
+    @property
+    def extras(self) -> Repository[Extra]:
+        """Quantities of add-ons; (subscription, addon) is unique."""
+
+    @property
+    def scheduled_changes(self) -> Repository[ScheduledChange]:
+        """Changes agreed on for later."""
 
     @property
     def user_subscriptions(self) -> Repository[UserSubscription]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from seatguard.catalog.addons import AddOn
+from seatguard.catalog.offers import Offer
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import InvalidInput
 from seatguard.subscriptions.model import Overage, Subscription, SubscriptionState
@@ -119,7 +121,7 @@ def resolved(subscription: Subscription, plan_seats: int | None, *, live: int) -
         live: seats held now, so that the database's own check stays true after lowering.
     """
     limit = plan_seats if subscription.own_limit is None else subscription.own_limit
-    limit = None if subscription.unlimited else limit
+    limit = None if subscription.unlimited or limit is None else limit + subscription.extra_seats
     cap = Overage.parse(subscription.overage).cap(limit)
     zone, starts, ends = subscription.timezone, subscription.starts_on, subscription.expires_on
     grace = dt.timedelta(days=subscription.grace_days + 1)
@@ -143,6 +145,55 @@ def is_over_limit(subscription: Subscription) -> bool:
     """Whether more seats were held than the cap allows when it was last resolved."""
     cap, ceiling = subscription.cap, subscription.ceiling
     return cap is not None and ceiling is not None and ceiling > cap
+
+
+def begun(
+    subscription: Subscription, offer: Offer, *, trial: bool | None
+) -> tuple[Subscription, dt.datetime | None]:
+    """A new subscription with the trial or evaluation its plan begins with.
+
+    Args:
+        trial: whether it begins as a trial; ``None`` is as the plan says.
+
+    Returns:
+        the subscription, and the instant at which its trial is over; ``None`` where nothing says so.
+    """
+    zone = subscription.timezone
+    first = subscription.starts_on or subscription.created_at.astimezone(ZoneInfo(zone)).date()
+    trialing = offer.trial_days > 0 if trial is None else trial
+    ends = None
+    if trialing:
+        subscription = replace(subscription, state=SubscriptionState.TRIALING)
+        if offer.trial_days:
+            ends = start_of(first + dt.timedelta(days=offer.trial_days), zone)
+    if offer.evaluation_days and subscription.expires_on is None:
+        last = first + dt.timedelta(days=offer.evaluation_days - 1)
+        subscription = replace(subscription, expires_on=last)
+    return subscription, ends
+
+
+def check_bounds(own: int | None, unlimited: bool, offer: Offer) -> None:
+    """Refuse an own limit that the plan's bounds leave out.
+
+    Raises:
+        InvalidInput: on ``limit``.
+    """
+    most = offer.max_seats
+    too_many = most is not None and (unlimited or (own is not None and own > most))
+    if too_many or (own is not None and not unlimited and own < offer.min_seats):
+        bounds = f"{offer.min_seats} or more" if most is None else f"{offer.min_seats} to {most}"
+        given = "unlimited" if unlimited else own
+        raise InvalidInput.single("limit", "out_of_range", f"the plan sells {bounds} seats, not {given}")
+
+
+def may_add(addon: AddOn, had: int, quantity: int) -> Decision[dict[str, str]]:
+    """Whether a subscription may have so many of an add-on. Fewer than before is no refusal."""
+    facts = {"addon": addon.slug, "had": str(had), "wanted": str(quantity)}
+    if quantity > had and not addon.active:
+        return Decision(False, Reason.PLAN_INACTIVE, facts)
+    if quantity > had and addon.most is not None and quantity > addon.most:
+        return Decision(False, Reason.LIMIT_REACHED, {**facts, "most": str(addon.most)})
+    return Decision(True, Reason.ALLOWED, facts)
 
 
 def check_period(starts_on: dt.date | None, expires_on: dt.date | None) -> None:

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from seatguard.actors import Actor
 from seatguard.catalog.model import PlanVersion
-from seatguard.catalog.rules import may_subscribe
+from seatguard.catalog.offers import Offer
 from seatguard.clock import Clock
 from seatguard.decisions import Decision
 from seatguard.errors import InvalidInput, NotFound
 from seatguard.idempotency.sealing import Seal, keep_with
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
-from seatguard.records import Page, every, expect_version, valid_count, valid_name
+from seatguard.records import KEEP, Keep, Page, every, expect_version, valid_count, valid_name
 from seatguard.subscriptions import rules
+from seatguard.subscriptions.acts import Acts, Change, Done
 from seatguard.subscriptions.model import DEFAULT_TYPE, Overage, Subscription, SubscriptionState
 from seatguard.subscriptions.ports import Ledger, Work
 from seatguard.subscriptions.rules import LimitFacts
-
-_VERBS = {
-    SubscriptionState.ACTIVE: "subscription.resumed",
-    SubscriptionState.TRIALING: "subscription.trial_started",
-    SubscriptionState.PAST_DUE: "subscription.fell_due",
-    SubscriptionState.SUSPENDED: "subscription.suspended",
-    SubscriptionState.CANCELED: "subscription.canceled",
-}
-
-
-Change: TypeAlias = tuple[str, Subscription]
-"""What happened to a subscription, as the journal calls it, and how it stands afterwards."""
+from seatguard.subscriptions.scheduled import Scheduled, valid_change
 
 Changed: TypeAlias = Callable[[Actor, Sequence[Change]], None]
 """Is told of what is committed; of nothing, when a change was refused or made no difference."""
@@ -47,6 +36,8 @@ class SubscriptionService:
         self._clock = clock
         self._new_id = new_id
         self._changed = changed
+        self.acts = Acts(drafts, clock, new_id)
+        self.scheduled = Scheduled(drafts, clock, new_id)
 
     def add(
         self,
@@ -63,7 +54,7 @@ class SubscriptionService:
         expiry: dt.date | str | None = None,
         timezone: str = "UTC",
         grace_days: int = 0,
-        trial: bool = False,
+        trial: bool | None = None,
         once: bool = False,
         seal: Seal[Subscription] | None = None,
     ) -> Subscription:
@@ -80,6 +71,9 @@ class SubscriptionService:
             expiry: last day, included; ``None`` is never.
             timezone: IANA zone of both days.
             grace_days: days after the expiry in which seats are still given.
+            trial: whether it begins as a trial; ``None`` is as the plan says. The plan's days of trial are
+                followed by the first paid one; a plan's days of evaluation by its end, unless ``expiry``
+                says otherwise.
             once: give back the project's subscription of that mode and type, as it is, if there is one;
                 also in a race with another call.
             seal: makes the reply to keep under an idempotency key, in the same act.
@@ -97,7 +91,7 @@ class SubscriptionService:
             known = work.subscriptions.find(project=project_id, mode=mode, type=type) if once else None
             if known is not None:
                 return known
-            version = None if plan is None else self._plan_for_new(work, plan)
+            version = None if plan is None else self.acts.plan_for_new(work, plan)
             subscription = Subscription(
                 id=self._new_id(),
                 tenant=actor.tenant,
@@ -114,7 +108,7 @@ class SubscriptionService:
                 expires_on=None if expiry is None else rules.valid_date(expiry, field="expiry"),
                 timezone=rules.valid_timezone(timezone),
                 grace_days=_valid_grace(grace_days),
-                state=SubscriptionState.TRIALING if trial else SubscriptionState.ACTIVE,
+                state=SubscriptionState.ACTIVE,
                 created_at=self._clock(),
                 limit=None,
                 cap=None,
@@ -123,7 +117,10 @@ class SubscriptionService:
                 opens_at=None,
                 closes_at=None,
             )
+            offer = Offer() if version is None else version.offer
+            subscription, trial_ends = rules.begun(subscription, offer, trial=trial)
             rules.check_period(subscription.starts_on, subscription.expires_on)
+            rules.check_bounds(subscription.own_limit, unlimited, offer)
             subscription = rules.resolved(subscription, version.seats if version else None, live=0)
             work.subscriptions.add(subscription)
             work.journal.append(
@@ -143,6 +140,9 @@ class SubscriptionService:
                     },
                 )
             )
+            if trial_ends is not None:
+                end = valid_change("state", SubscriptionState.ACTIVE.value)
+                self.scheduled.put(actor, work, subscription, end, at=trial_ends, policy="allow")
             keep_with(work, subscription, seal)
             work.advance()
             work.commit()
@@ -173,27 +173,16 @@ class SubscriptionService:
             NotFound: no such subscription in the tenant.
             Conflict: the subscription is no longer at ``version``.
         """
-        _check_over_limit(over_limit)
+        check_over_limit(over_limit)
         own = None if limit is None else valid_count(limit, field="limit")
-        with self._ledger.begin(actor.tenant) as work:
-            before = work.subscriptions.lock(subscription_id)
-            expect_version(before, version)
-            if own is None and not unlimited and before.plan_version is None:
-                raise InvalidInput.single(
-                    "limit", "required", "give a limit: there is no plan to take it from"
-                )
-            after = self._resolved(work, replace(before, own_limit=own, unlimited=unlimited))
-            seated = self._seated(work, subscription_id)
-            decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
-            changes: list[Change] = []
-            if decision.allowed and rules.differs(before, after):
-                kind = "subscription.limit_changed"
-                numbers = {"before": before.limit, "after": after.limit, "cap": after.cap, "live": seated}
-                changes = [(kind, self._replace(actor, work, after, kind, numbers))]
-                work.advance()
-                work.commit()
-        self._changed(actor, changes)
-        return decision
+        return self._do(
+            actor,
+            subscription_id,
+            lambda work, before: self.acts.change_limit(
+                actor, work, before, own=own, unlimited=unlimited, over_limit=over_limit
+            ),
+            version=version,
+        ).decision
 
     def renew(
         self, actor: Actor, subscription_id: str, *, expiry: dt.date | str | None, version: int | None = None
@@ -206,24 +195,95 @@ class SubscriptionService:
             Conflict: the subscription is no longer at ``version``.
         """
         day = None if expiry is None else rules.valid_date(expiry, field="expiry")
-        with self._ledger.begin(actor.tenant) as work:
-            before = work.subscriptions.lock(subscription_id)
-            expect_version(before, version)
-            if before.expires_on == day:
-                return before
-            rules.check_period(before.starts_on, day)
-            renewed = self._resolved(work, replace(before, expires_on=day))
-            renewed = self._replace(
-                actor,
-                work,
-                renewed,
-                "subscription.renewed",
-                {"before": _text(before.expires_on), "after": _text(day)},
-            )
-            work.advance()
-            work.commit()
-        self._changed(actor, [("subscription.renewed", renewed)])
-        return renewed
+        return self._do(
+            actor,
+            subscription_id,
+            lambda work, before: self.acts.renew(actor, work, before, day),
+            version=version,
+        ).subscription
+
+    def change_terms(
+        self,
+        actor: Actor,
+        subscription_id: str,
+        *,
+        overage: str | Keep = KEEP,
+        starts: dt.date | str | Keep | None = KEEP,
+        timezone: str | Keep = KEEP,
+        grace_days: int | Keep = KEEP,
+        over_limit: str = "refuse",
+        version: int | None = None,
+    ) -> Decision[LimitFacts]:
+        """Give a subscription another overage, first day, time zone or days of grace.
+
+        Args:
+            starts: first day; ``None`` is from the beginning.
+            over_limit: as in :meth:`change_limit`.
+
+        Raises:
+            InvalidInput: a value cannot be used.
+            NotFound: no such subscription in the tenant.
+            Conflict: the subscription is no longer at ``version``.
+        """
+        check_over_limit(over_limit)
+        wanted: dict[str, Any] = {}
+        if not isinstance(overage, Keep):
+            wanted["overage"] = Overage.parse(overage).text
+        if not isinstance(starts, Keep):
+            wanted["starts_on"] = None if starts is None else rules.valid_date(starts, field="starts")
+        if not isinstance(timezone, Keep):
+            wanted["timezone"] = rules.valid_timezone(timezone)
+        if not isinstance(grace_days, Keep):
+            wanted["grace_days"] = _valid_grace(grace_days)
+        return self._do(
+            actor,
+            subscription_id,
+            lambda work, before: self.acts.change_terms(actor, work, before, wanted, over_limit),
+            version=version,
+        ).decision
+
+    def set_addon(
+        self,
+        actor: Actor,
+        subscription_id: str,
+        addon: str,
+        *,
+        quantity: int,
+        over_limit: str = "refuse",
+        version: int | None = None,
+    ) -> Decision[LimitFacts]:
+        """Give a subscription so many of an add-on; 0 takes it off.
+
+        Args:
+            addon: slug.
+            over_limit: as in :meth:`change_limit`.
+
+        Raises:
+            InvalidInput: the quantity is no count.
+            NotFound: no such subscription or add-on in the tenant.
+            Denied: the add-on is deactivated, or fewer of it may be had.
+            Conflict: the subscription is no longer at ``version``.
+        """
+        check_over_limit(over_limit)
+        count = valid_count(quantity, field="quantity")
+
+        def act(work: Work, before: Subscription) -> Done:
+            found = work.addons.find(slug=addon)
+            if found is None:
+                raise NotFound("addon", addon)
+            return self.acts.set_extra(actor, work, before, work.addons.lock(found.id), count, over_limit)
+
+        return self._do(actor, subscription_id, act, version=version).decision
+
+    def addons(self, actor: Actor, subscription_id: str) -> dict[str, int]:
+        """The subscription's add-ons by slug, with their quantities.
+
+        Raises:
+            NotFound: no such subscription in the tenant.
+        """
+        with self._ledger.read(actor.tenant) as work:
+            work.subscriptions.get(subscription_id)
+            return {addon.slug: count for addon, count in self.acts.extras(work, subscription_id)}
 
     def change_plan(
         self,
@@ -244,23 +304,14 @@ class SubscriptionService:
             Denied: the plan is deactivated.
             Conflict: the subscription is no longer at ``version``.
         """
-        _check_over_limit(over_limit)
+        check_over_limit(over_limit)
         with self._ledger.begin(actor.tenant) as work:
-            promised = self._plan_for_new(work, plan)
+            promised = self.acts.plan_for_new(work, plan)
             before = work.subscriptions.lock(subscription_id)
             expect_version(before, version)
-            after = self._resolved(work, replace(before, plan_version=promised.id))
-            seated = self._seated(work, subscription_id)
-            decision = rules.may_change_limit(before, after, seated, over_limit=over_limit)
-            changes: list[Change] = []
-            if decision.allowed and rules.differs(before, after):
-                kind = "subscription.plan_changed"
-                data = {"plan": plan, "before": before.limit, "after": after.limit}
-                changes = [(kind, self._replace(actor, work, after, kind, data))]
-                work.advance()
-                work.commit()
-        self._changed(actor, changes)
-        return decision
+            done = self.acts.change_plan(actor, work, before, promised, plan, over_limit)
+            self._commit(work, done)
+        return self.told(actor, done).decision
 
     def follow(self, actor: Actor, work: Work, published: PlanVersion) -> Sequence[Change]:
         """Move all subscribers of a plan to its new version, within the caller's unit of work.
@@ -271,20 +322,12 @@ class SubscriptionService:
             the changes, to be told of when the caller has committed.
         """
         moved: list[Change] = []
-        kind = "subscription.plan_version_changed"
         for version in every(work.plan_versions, plan=published.plan):
             if version.id == published.id:
                 continue
             for subscription in every(work.subscriptions, plan_version=version.id):
                 before = work.subscriptions.lock(subscription.id)
-                after = self._resolved(work, replace(before, plan_version=published.id))
-                numbers = {
-                    "before": before.limit,
-                    "after": after.limit,
-                    "live": self._seated(work, before.id),
-                }
-                data = {"number": published.number, **numbers}
-                moved.append((kind, self._replace(actor, work, after, kind, data)))
+                moved.append(self.acts.follow(actor, work, before, published))
         return moved
 
     def suspend(self, actor: Actor, subscription_id: str) -> Subscription:
@@ -333,43 +376,35 @@ class SubscriptionService:
             return work.subscriptions.list(limit=limit, after=after, **criteria)
 
     def _become(self, actor: Actor, subscription_id: str, state: SubscriptionState) -> Subscription:
+        return self._do(
+            actor, subscription_id, lambda work, before: self.acts.become(actor, work, before, state)
+        ).subscription
+
+    def _do(
+        self,
+        actor: Actor,
+        subscription_id: str,
+        act: Callable[[Work, Subscription], Done],
+        *,
+        version: int | None = None,
+    ) -> Done:
         with self._ledger.begin(actor.tenant) as work:
             before = work.subscriptions.lock(subscription_id)
-            rules.may_become(before, state).require()
-            if before.state is state:
-                return before
-            after = self._resolved(work, replace(before, state=state))
-            after = self._replace(actor, work, after, _VERBS[state], {"before": before.state.value})
+            expect_version(before, version)
+            done = act(work, before)
+            self._commit(work, done)
+        return self.told(actor, done)
+
+    @staticmethod
+    def _commit(work: Work, done: Done) -> None:
+        if done.change is not None:
             work.advance()
             work.commit()
-        self._changed(actor, [(_VERBS[state], after)])
-        return after
 
-    def _plan_for_new(self, work: Work, slug: str) -> PlanVersion:
-        """The current version of a plan that takes subscribers, locked against its deactivation."""
-        found = work.plans.find(slug=slug)
-        if found is None:
-            raise NotFound("plan", slug)
-        plan = work.plans.lock(found.id)
-        may_subscribe(plan).require()
-        return work.plan_versions.get(plan.current)
-
-    def _resolved(self, work: Work, subscription: Subscription) -> Subscription:
-        version = subscription.plan_version
-        seats = None if version is None else work.plan_versions.get(version).seats
-        return rules.resolved(subscription, seats, live=work.seats_live(subscription.id))
-
-    def _seated(self, work: Work, subscription_id: str) -> int:
-        """Seats held now, without the holds that have lapsed and only wait to be cleared away."""
-        return work.seats_live(subscription_id) - work.holds_lapsed(subscription_id, self._clock())
-
-    def _replace(
-        self, actor: Actor, work: Work, subscription: Subscription, kind: str, data: Mapping[str, Any]
-    ) -> Subscription:
-        changed = replace(subscription, version=subscription.version + 1)
-        work.subscriptions.replace(changed)
-        work.journal.append(self._drafts.draft(actor, kind, "subscription", subscription.id, data=dict(data)))
-        return changed
+    def told(self, actor: Actor, done: Done) -> Done:
+        """Tell of what was committed; of nothing, when it made no difference."""
+        self._changed(actor, [] if done.change is None else [done.change])
+        return done
 
 
 def _check_mode(mode: str) -> None:
@@ -377,7 +412,7 @@ def _check_mode(mode: str) -> None:
         raise InvalidInput.single("mode", "invalid_mode", f"must be 'live' or 'test', not {mode!r}")
 
 
-def _check_over_limit(over_limit: str) -> None:
+def check_over_limit(over_limit: str) -> None:
     if over_limit not in ("refuse", "allow"):
         raise InvalidInput.single(
             "over_limit", "invalid_choice", f"must be 'refuse' or 'allow', not {over_limit!r}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import inspect
 import sqlite3
 from collections import Counter
@@ -321,6 +322,27 @@ NOT_FOUND: dict[str, Call] = {
     "subscriptions.change_plan": lambda mine, theirs: mine.engine.subscriptions.change_plan(
         mine.actor, service(theirs).id, plan="mine"
     ),
+    "subscriptions.change_terms": lambda mine, theirs: mine.engine.subscriptions.change_terms(
+        mine.actor, service(theirs).id, overage="unlimited"
+    ),
+    "subscriptions.set_addon": lambda mine, theirs: mine.engine.subscriptions.set_addon(
+        mine.actor, service(theirs).id, "theirs", quantity=1
+    ),
+    "subscriptions.addons": lambda mine, theirs: mine.engine.subscriptions.addons(
+        mine.actor, service(theirs).id
+    ),
+    "changes.schedule": lambda mine, theirs: mine.engine.changes.schedule(
+        mine.actor,
+        service(theirs).id,
+        what="limit",
+        value=0,
+        at=mine.clock() + dt.timedelta(days=1),
+    ),
+    "changes.cancel": lambda mine, theirs: mine.engine.changes.cancel(
+        mine.actor, theirs.engine.changes.list(theirs.actor).items[0].id
+    ),
+    "products.get": lambda mine, theirs: mine.engine.products.get(mine.actor, "theirs"),
+    "addons.get": lambda mine, theirs: mine.engine.addons.get(mine.actor, "theirs"),
     "subscriptions.suspend": lambda mine, theirs: mine.engine.subscriptions.suspend(
         mine.actor, service(theirs).id
     ),
@@ -418,6 +440,13 @@ NOTHING: dict[str, tuple[Call, object]] = {
         lambda mine, theirs: mine.engine.user_subscriptions.list(mine.actor, plan_id=plan(theirs).id).items,
         (),
     ),
+    "products.list": (lambda mine, theirs: mine.engine.products.list(mine.actor).items, ()),
+    "addons.list": (lambda mine, theirs: mine.engine.addons.list(mine.actor).items, ()),
+    "changes.list": (
+        lambda mine, theirs: mine.engine.changes.list(mine.actor, subscription_id=service(theirs).id).items,
+        (),
+    ),
+    "changes.apply_due": (lambda mine, theirs: mine.engine.changes.apply_due(mine.actor), ()),
     "features.list": (lambda mine, theirs: mine.engine.features.list(mine.actor).items, ()),
     "overrides.of_user": (lambda mine, theirs: mine.engine.overrides.of_user(mine.actor, "ada"), Offer()),
     "overrides.defaults": (lambda mine, theirs: mine.engine.overrides.defaults(mine.actor), Offer()),
@@ -604,6 +633,9 @@ ELSEWHERE = {
     "tenants.named": "finds tenants by slug: the operator's own",
     "tenants.get": "the actor's own",
     "tenants.configure": "the actor's own",
+    "subscriptions.told": "takes what was done and not an id",
+    "products.define": "names no foreign id; slugs are a tenant's own: products.get",
+    "addons.define": "names no foreign id; slugs are a tenant's own: addons.get",
     "features.define": "names no foreign id; names are a tenant's own: features.get",
     "overrides.change_user": "names no foreign id; users are a tenant's own: overrides.of_user",
     "overrides.change_defaults": "the actor's own tenant: overrides.defaults",
@@ -631,7 +663,10 @@ SERVICES = (
     "management",
     "catalog",
     "features",
+    "products",
+    "addons",
     "subscriptions",
+    "changes",
     "user_subscriptions",
     "overrides",
     "entitlements",
@@ -686,6 +721,11 @@ def two() -> tuple[World, World]:
     small = theirs.engine.where(theirs.project.id, type="small")
     theirs.engine.waiting.join(theirs.actor, small, "eve").require()
     theirs.engine.features.define(theirs.actor, "theirs", kind="boolean")
+    theirs.engine.products.define(theirs.actor, "theirs")
+    theirs.engine.addons.define(theirs.actor, "theirs", seats=1)
+    theirs.engine.changes.schedule(
+        theirs.actor, service(theirs).id, what="limit", value=9, at=theirs.clock() + dt.timedelta(days=1)
+    )
     theirs.engine.user_subscriptions.assign(theirs.actor, "ada", plan="theirs")
     theirs.engine.overrides.change_user(theirs.actor, "ada", {"features": {"theirs": True}})
     theirs.engine.overrides.change_defaults(theirs.actor, {"features": {"theirs": True}})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections import Counter
 from multiprocessing.synchronize import Barrier
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from seatguard import Denied, EngineOptions, Seatguard
 from seatguard.catalog import PlanChange
 from seatguard.entitlements import Subject
+from seatguard.testing import FrozenClock
 from tests.storage.crowd import crowd
 from tests.storage.stores import migrate
 
@@ -117,5 +120,38 @@ def test_a_user_has_one_plan_whoever_is_at_it(database_url: str) -> None:
     assert crowd(assign_one, 4, database_url, me.tenant) == [ROUNDS] * 4
     for user in range(ROUNDS):
         assert len(engine.user_subscriptions.of(me, f"user-{user}")) == 1
+    assert list(engine.journal.verify(me)) == []
+    engine.close()
+
+
+NOW = dt.datetime(2027, 6, 15, 12, tzinfo=dt.UTC)
+
+
+def apply_due(number: int, barrier: Barrier, url: str, tenant: str) -> int:
+    """Every process makes the changes that are due; how many it made."""
+    clock = FrozenClock(NOW + dt.timedelta(days=1))
+    engine = Seatguard.open(url, clock=clock)
+    actor = engine.actor("test", f"process{number}", tenant=tenant)
+    barrier.wait()
+    made = len(engine.changes.apply_due(actor))
+    engine.close()
+    return made
+
+
+def test_a_due_change_is_made_once_whoever_is_at_it(database_url: str) -> None:
+    """Four processes at once: every change is made by one of them, and on record once."""
+    migrate(database_url)
+    engine = Seatguard.open(database_url, clock=FrozenClock(NOW))
+    me = engine.actor("test", "agreements")
+    client = engine.clients.add(me, name="Client")
+    project = engine.projects.add(me, client.id, name="Project").id
+    services = [engine.subscriptions.add(me, project, limit=1, type=f"t{n}") for n in range(ROUNDS)]
+    for service in services:
+        at = NOW + dt.timedelta(hours=1)
+        engine.changes.schedule(me, service.id, what="limit", value=9, at=at)
+    assert sum(crowd(apply_due, 4, database_url, me.tenant)) == ROUNDS
+    assert {engine.subscriptions.get(me, service.id).limit for service in services} == {9}
+    kinds = Counter(entry.kind for entry in engine.journal.export(me))
+    assert (kinds["change.applied"], kinds["subscription.limit_changed"]) == (ROUNDS, ROUNDS)
     assert list(engine.journal.verify(me)) == []
     engine.close()

@@ -211,7 +211,8 @@ def test_changing_the_plan_takes_its_limit(world: World) -> None:
     with Unchanged(world):
         assert change(world.actor, service.id, plan="big").allowed
     assert change(world.actor, service.id, plan="small", over_limit="allow").allowed
-    assert world.last(stream=service.id).data == {"plan": "small", "before": 9, "after": 1}
+    numbers = {"before": 9, "after": 1, "cap": 1, "live": 2}
+    assert world.last(stream=service.id).data == {"plan": "small"} | numbers
     with Unchanged(world), pytest.raises(InvalidInput):
         change(world.actor, service.id, plan="big", over_limit="evict")
     own = world.service(4, type="own")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast
 
+from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
@@ -26,7 +27,7 @@ from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
 from seatguard.rates.model import Window
 from seatguard.records import Page, Record, every, valid_cursor
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
-from seatguard.subscriptions.model import Subscription, UserSubscription
+from seatguard.subscriptions.model import Extra, ScheduledChange, Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 from seatguard.usage.model import Account, Charge
 from seatguard.waiting.model import Waiting
@@ -243,6 +244,10 @@ class MemoryWork:
         self.management_keys: _Records[ManagementKey] = _Records(rows, "management_keys", tenant)
         self.plans: _Records[Plan] = _Records(rows, "plans", tenant)
         self.plan_versions: _Records[PlanVersion] = _Records(rows, "plan_versions", tenant)
+        self.products: _Records[Product] = _Records(rows, "products", tenant)
+        self.addons: _Records[AddOn] = _Records(rows, "addons", tenant)
+        self.extras: _Records[Extra] = _Records(rows, "extras", tenant)
+        self.scheduled_changes: _Records[ScheduledChange] = _Records(rows, "scheduled_changes", tenant)
         self.features: _Records[Feature] = _Records(rows, "features", tenant)
         self.overrides: _Records[Override] = _Records(rows, "overrides", tenant)
         self.user_subscriptions: _Records[UserSubscription] = _Records(rows, "user_subscriptions", tenant)

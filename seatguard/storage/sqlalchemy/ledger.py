@@ -11,6 +11,7 @@ from sqlalchemy import Connection, ScalarSelect, Select, Table, delete, exists, 
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
+from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client
@@ -48,7 +49,7 @@ from seatguard.storage.sqlalchemy.statements import (
     one_record,
 )
 from seatguard.storage.sqlalchemy.types import can_hold
-from seatguard.subscriptions.model import Subscription, UserSubscription
+from seatguard.subscriptions.model import Extra, ScheduledChange, Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 from seatguard.usage.model import Account, Charge
 from seatguard.waiting.model import Waiting
@@ -359,6 +360,26 @@ class SqlWork:
     def plan_versions(self) -> _Records[PlanVersion]:
         """See ``Work.plan_versions``."""
         return _Records(self._connection, tables.plan_version, PlanVersion, self._tenant)
+
+    @property
+    def products(self) -> _Records[Product]:
+        """See ``Work.products``."""
+        return _Records(self._connection, tables.product, Product, self._tenant)
+
+    @property
+    def addons(self) -> _Records[AddOn]:
+        """See ``Work.addons``."""
+        return _Records(self._connection, tables.addon, AddOn, self._tenant)
+
+    @property
+    def extras(self) -> _Records[Extra]:
+        """See ``Work.extras``."""
+        return _Records(self._connection, tables.extra, Extra, self._tenant)
+
+    @property
+    def scheduled_changes(self) -> _Records[ScheduledChange]:
+        """See ``Work.scheduled_changes``."""
+        return _Records(self._connection, tables.scheduled_change, ScheduledChange, self._tenant)
 
     @property
     def features(self) -> _Records[Feature]:

@@ -32,12 +32,22 @@ from seatguard.journal.rules import GENESIS
 from seatguard.leases.model import LeaseState
 from seatguard.periods import Period
 from seatguard.seats.model import SeatState
-from seatguard.storage.sqlalchemy.types import Document, Instant, Json, OneOf, Words, digest, ident, name
-from seatguard.subscriptions.model import SubscriptionState
+from seatguard.storage.sqlalchemy.types import (
+    Document,
+    Instant,
+    Json,
+    OneOf,
+    Scalar,
+    Words,
+    digest,
+    ident,
+    name,
+)
+from seatguard.subscriptions.model import ChangeState, SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0006"
+SCHEMA_HEAD = "0007"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -186,7 +196,69 @@ plan = Table(
     Column("description", name(1000), nullable=True),
     Column("updated_at", Instant, nullable=True),
     Column("followed_from", Integer, nullable=False, server_default="1"),
+    _ref("product", nullable=True),
     UniqueConstraint("tenant", "slug"),
+)
+
+product = Table(
+    "seatguard_product",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    Column("slug", name(64), nullable=False),
+    Column("name", name(200), nullable=False),
+    Column("description", name(1000), nullable=True),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "slug"),
+)
+
+addon = Table(
+    "seatguard_addon",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    Column("slug", name(64), nullable=False),
+    Column("name", name(200), nullable=False),
+    Column("seats", Integer, nullable=False),
+    Column("most", Integer, nullable=True),
+    Column("active", Boolean, nullable=False),
+    Column("offer", Document(Offer.from_stored), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "slug"),
+)
+
+extra = Table(
+    "seatguard_extra",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("subscription"),
+    _ref("addon"),
+    Column("quantity", Integer, nullable=False),
+    _version(),
+    UniqueConstraint("subscription", "addon"),
+)
+
+scheduled_change = Table(
+    "seatguard_scheduled_change",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("subscription"),
+    Column("what", String(16), nullable=False),
+    Column("value", Scalar, nullable=True),
+    Column("due_at", Instant, key="at", nullable=False),
+    Column("policy", String(16), nullable=False),
+    Column("state", OneOf(ChangeState), nullable=False),
+    Column("reason", String(64), nullable=True),
+    Column("created_at", Instant, nullable=False),
+    Column("settled_at", Instant, nullable=True),
+    _version(),
+    Index(None, "tenant", "state", "id"),
+    Index(None, "subscription", "id"),
 )
 
 feature = Table(
@@ -288,6 +360,7 @@ subscription = Table(
     Column("live", BigInteger, nullable=False, default=0),
     Column("held", BigInteger, nullable=False, default=0),
     *_chain(),
+    Column("extra_seats", Integer, nullable=False, server_default="0"),
     CheckConstraint("live >= 0 AND held >= 0 AND held <= live", name="counts"),
     CheckConstraint("ceiling IS NULL OR live <= ceiling", name="ceiling"),
     Index(None, "project", "mode", "id"),

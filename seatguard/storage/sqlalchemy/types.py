@@ -152,6 +152,21 @@ class Document(Json):
         return self.made({} if value is None else json.loads(value))
 
 
+class Scalar(TypeDecorator["str | int"]):
+    """A number or a short text, kept as JSON so that it stays what it is."""
+
+    impl = String(200)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | int | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """From the database."""
+        return None if value is None else json.loads(value)
+
+
 class OneOf(TypeDecorator[StrEnum]):
     """A member of an enumeration, kept as its text."""
 
