@@ -215,9 +215,9 @@ def judge(entitlement: Entitlement) -> Decision[Entitlement]:
 _TOO_MUCH = {
     FeatureKind.BOOLEAN: Reason.NOT_INCLUDED,
     FeatureKind.STATIC: Reason.LIMIT_REACHED,
-    FeatureKind.METERED: Reason.LIMIT_REACHED,
+    FeatureKind.METERED: Reason.QUOTA_EXHAUSTED,
     FeatureKind.CONCURRENT: Reason.LIMIT_REACHED,
-    FeatureKind.RATE: Reason.LIMIT_REACHED,
+    FeatureKind.RATE: Reason.RATE_LIMITED,
 }
 
 

@@ -23,6 +23,7 @@ from seatguard.errors import InvalidInput
 from seatguard.records import every
 from seatguard.snapshots import Snapshot, Snapshots
 from seatguard.subscriptions.model import Subscription
+from seatguard.subscriptions.rules import gives
 from seatguard.subscriptions.users import Person
 
 
@@ -159,7 +160,7 @@ class EntitlementService:
                     pairs.append((None, None if version is None else _planned(plan, version)))
             for subscription in self._subscriptions(work, subject):
                 turns += [at for at in (subscription.opens_at, subscription.closes_at) if at and at > now]
-                if _in_force(subscription, now):
+                if gives(subscription, now):
                     pairs.append(self._pair(work, subscription))
             grants = Grants(
                 sources=ordered(
@@ -201,9 +202,3 @@ class EntitlementService:
 
 def _planned(plan: Plan, version: PlanVersion) -> Source:
     return Source(level=Level.PLAN, of=f"{plan.slug} v{version.number}", grants=version.offer)
-
-
-def _in_force(subscription: Subscription, now: dt.datetime) -> bool:
-    begun = subscription.opens_at is None or now >= subscription.opens_at
-    over = subscription.closes_at is not None and now >= subscription.closes_at
-    return subscription.open and begun and not over

@@ -16,7 +16,7 @@ from seatguard.decisions import Decision
 from seatguard.errors import InvalidInput, NotFound
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
-from seatguard.records import every
+from seatguard.records import Keep, every, valid_count
 from seatguard.subscriptions import rules
 from seatguard.subscriptions.model import Extra, Subscription, SubscriptionState
 from seatguard.subscriptions.ports import Work
@@ -128,6 +128,37 @@ class Acts:
         if done.change is not None:
             self._keep_extra(work, before, addon, known, quantity)
         return done
+
+    def imagined(
+        self,
+        work: Work,
+        before: Subscription,
+        *,
+        limit: int | str | Keep | None,
+        plan: str | Keep,
+        expiry: dt.date | Keep | None,
+    ) -> Subscription:
+        """The subscription as it would be; nothing is written.
+
+        Args:
+            limit: a number, ``"unlimited"``, or ``None`` for the plan's.
+            plan: slug; a deactivated one may be imagined too.
+        """
+        after = before
+        if not isinstance(limit, Keep):
+            own = valid_count(limit, field="limit") if limit not in (None, "unlimited") else None
+            after = replace(after, own_limit=own, unlimited=limit == "unlimited")
+        if not isinstance(plan, Keep):
+            found = work.plans.find(slug=plan)
+            if found is None:
+                raise NotFound("plan", plan)
+            after = replace(after, plan_version=found.current)
+        if not isinstance(expiry, Keep):
+            rules.check_period(after.starts_on, expiry)
+            after = replace(after, expires_on=expiry)
+        if after.own_limit is None and not after.unlimited and after.plan_version is None:
+            raise InvalidInput.single("limit", "required", "give a limit: there is no plan to take it from")
+        return self.resolved(work, after)
 
     def plan_for_new(self, work: Work, slug: str) -> PlanVersion:
         """The current version of a plan that takes subscribers, locked against its deactivation."""

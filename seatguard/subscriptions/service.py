@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 from seatguard.actors import Actor
 from seatguard.catalog.model import PlanVersion
@@ -15,6 +16,7 @@ from seatguard.errors import InvalidInput, NotFound
 from seatguard.idempotency.sealing import Seal, keep_with
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
+from seatguard.journal.model import Entry
 from seatguard.records import KEEP, Keep, Page, every, expect_version, valid_count, valid_name
 from seatguard.subscriptions import rules
 from seatguard.subscriptions.acts import Acts, Change, Done
@@ -22,6 +24,9 @@ from seatguard.subscriptions.model import DEFAULT_TYPE, Overage, Subscription, S
 from seatguard.subscriptions.ports import Ledger, Work
 from seatguard.subscriptions.rules import LimitFacts
 from seatguard.subscriptions.scheduled import Scheduled, valid_change
+from seatguard.subscriptions.whatif import WhatIf, played
+
+_STREAM_PAGE = 1000
 
 Changed: TypeAlias = Callable[[Actor, Sequence[Change]], None]
 """Is told of what is committed; of nothing, when a change was refused or made no difference."""
@@ -313,6 +318,47 @@ class SubscriptionService:
             self._commit(work, done)
         return self.told(actor, done).decision
 
+    def what_if(
+        self,
+        actor: Actor,
+        subscription_id: str,
+        *,
+        limit: int | str | Keep | None = KEEP,
+        plan: str | Keep = KEEP,
+        expiry: dt.date | str | Keep | None = KEEP,
+        since: dt.datetime | None = None,
+    ) -> WhatIf:
+        """What another limit, plan or last day would mean for today's seats, and would have meant before.
+
+        Nothing is changed. The recorded history is played again as if it had been agreed on all along;
+        seats that were refused in it are not known by name, and stay refused.
+
+        Args:
+            limit: a number, ``"unlimited"``, or ``None`` for the plan's.
+            plan: slug.
+            expiry: last day, included; ``None`` is never.
+            since: from when on to look at the history, aware; ``None`` is from the beginning.
+
+        Raises:
+            InvalidInput: a value cannot be used.
+            NotFound: no such subscription or plan in the tenant.
+        """
+        day = (
+            expiry if expiry is None or isinstance(expiry, Keep) else rules.valid_date(expiry, field="expiry")
+        )
+        if since is not None and since.tzinfo is None:
+            raise InvalidInput.single("since", "invalid_date", "must have a time zone")
+        with self._ledger.read(actor.tenant) as work:
+            before = work.subscriptions.get(subscription_id)
+            wanted = self.acts.imagined(work, before, limit=limit, plan=plan, expiry=day)
+            return played(
+                wanted,
+                _stream(work, subscription_id),
+                live=self.acts.seated(work, subscription_id),
+                zone=ZoneInfo(before.timezone),
+                since=since,
+            )
+
     def follow(self, actor: Actor, work: Work, published: PlanVersion) -> Sequence[Change]:
         """Move all subscribers of a plan to its new version, within the caller's unit of work.
 
@@ -405,6 +451,17 @@ class SubscriptionService:
         """Tell of what was committed; of nothing, when it made no difference."""
         self._changed(actor, [] if done.change is None else [done.change])
         return done
+
+
+def _stream(work: Work, subscription_id: str) -> Iterator[Entry]:
+    """The subscription's entries from the first to the last."""
+    last: int | None = None
+    while True:
+        page = work.journal.stream(subscription_id, after_seq=last, limit=_STREAM_PAGE)
+        yield from page
+        if len(page) < _STREAM_PAGE:
+            return
+        last = page[-1].seq
 
 
 def _check_mode(mode: str) -> None:

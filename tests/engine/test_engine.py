@@ -331,6 +331,9 @@ NOT_FOUND: dict[str, Call] = {
     "subscriptions.addons": lambda mine, theirs: mine.engine.subscriptions.addons(
         mine.actor, service(theirs).id
     ),
+    "subscriptions.what_if": lambda mine, theirs: mine.engine.subscriptions.what_if(
+        mine.actor, service(theirs).id, limit=0
+    ),
     "changes.schedule": lambda mine, theirs: mine.engine.changes.schedule(
         mine.actor,
         service(theirs).id,

@@ -233,10 +233,10 @@ def test_the_service_may_be_left_out_where_only_one_has_it() -> None:
     [
         (5, 1, 0, Reason.ALLOWED),
         (5, 5, 0, Reason.ALLOWED),
-        (5, 6, 0, Reason.LIMIT_REACHED),
-        (5, 1, 5, Reason.LIMIT_REACHED),
+        (5, 6, 0, Reason.QUOTA_EXHAUSTED),
+        (5, 1, 5, Reason.QUOTA_EXHAUSTED),
         (5, 0, 5, Reason.ALLOWED),
-        (5, 0, 6, Reason.LIMIT_REACHED),
+        (5, 0, 6, Reason.QUOTA_EXHAUSTED),
         ("unlimited", 2**53 - 1, 2**53 - 1, Reason.ALLOWED),
         (0, 0, 0, Reason.NOT_INCLUDED),
         (None, 1, 0, Reason.NOT_INCLUDED),
