@@ -47,7 +47,7 @@ from seatguard.subscriptions.model import ChangeState, SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0007"
+SCHEMA_HEAD = "0008"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -420,6 +420,7 @@ entry = Table(
     UniqueConstraint("tenant", "id"),
     Index(None, "tenant", "subject", "id"),
     Index(None, "tenant", "person", "id"),
+    Index(None, "tenant", "kind", "id"),
 )
 
 reply = Table(
