@@ -74,3 +74,5 @@ def _restore_session(app: Flask) -> None:
     if kept != dict(session):
         session.clear()
         session.update(kept)
+        # Where Flask-Login keeps whom it has logged in; without it, it asks the session again.
+        g.pop("_login_user", None)

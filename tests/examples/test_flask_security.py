@@ -97,11 +97,11 @@ def test_a_handler_of_the_hosts_is_asked(security: Any, outside_of_tests: None) 
     @security.app.errorhandler(Denied)
     def full(_denied: Denied) -> tuple[str, int]:
         count = security.db.session.scalar(select(func.count()).select_from(security.User))
-        return f"{count} are here", 409
+        return f"{count} are here, you are {'in' if current_user.is_authenticated else 'out'}", 409
 
     fill(security)
     refused = register(security, "late")
-    assert (refused.status_code, refused.text) == (409, "3 are here")
+    assert (refused.status_code, refused.text) == (409, "3 are here, you are out")
 
 
 def test_a_mail_of_welcome_waits_for_the_seat(security: Any, monkeypatch: pytest.MonkeyPatch) -> None:
