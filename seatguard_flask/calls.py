@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, overload
 
 from seatguard_flask import resolving
 from seatguard_flask.declarations import Declarations
-from seatguard_flask.guards import Guards, View, When
+from seatguard_flask.guards import Guards
+from seatguard_flask.passage import View, When
 from seatguard_flask.resolving import ProjectOf, SubjectOf
 from seatguard_flask.state import State
 

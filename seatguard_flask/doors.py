@@ -20,7 +20,7 @@ import click
 from sqlalchemy import Table
 from sqlalchemy import inspect as inspect_mapped
 
-from seatguard_flask.guards import MARK
+from seatguard_flask.passage import MARK
 from seatguard_flask.sources import (
     bodies,
     is_a,

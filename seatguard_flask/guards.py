@@ -2,56 +2,28 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, TypeVar
 
-from flask import Response, current_app, request
+from flask import Response, current_app
 
 from seatguard.errors import InvalidInput
 from seatguard_flask import resolving
-from seatguard_flask.holding import UNAVAILABLE, Hand, Holding, Passing, SeatInHand, ask
+from seatguard_flask.holding import UNAVAILABLE, Hand, Holding, SeatInHand, ask
+from seatguard_flask.passage import Consuming, Guarded, View, When, around, is_done, with_note
 from seatguard_flask.refusals import Manner, invalid_subject
 from seatguard_flask.resolving import Place, ProjectOf, SubjectOf
 from seatguard_flask.several import MOST, SeveralInHand
 from seatguard_flask.state import State
 from seatguard_flask.switches import disabled, is_disabled
 
-P = ParamSpec("P")
-R = TypeVar("R")
-View = TypeVar("View", bound=Callable[..., Any])
 Resolver = TypeVar("Resolver", bound=Callable[[], "str | None"])
-When = Callable[[Response], bool]
 
 WRITING = frozenset({"POST", "PUT", "PATCH"})
-UNCHECKED = "Seatguard-Unchecked"
-"""Header of an answer that was given without a decision, because the store was away and the policy is
-``allow``."""
-MARK = "__seatguard_guard__"
-"""Attribute of a guarded view: its :class:`Guarded`. Decorators above that use functools.wraps keep it."""
 
 logger = logging.getLogger("seatguard.flask")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarded:
-    """What a guarded view tells of its guard.
-
-    Attributes:
-        verb: ``consume`` or ``release``.
-        instance: name of the instance that guards.
-    """
-
-    verb: str
-    instance: str
-    methods: frozenset[str]
-    project: ProjectOf | None
-    subject: SubjectOf | None
 
 
 class Guards:
@@ -114,9 +86,9 @@ class Guards:
         guarded = self._guarded("consume", methods, project, subject)
 
         def passage(arguments: Mapping[str, Any]) -> AbstractContextManager[Callable[[Any], Any]]:
-            return _Consuming(self._hand(project, subject, quantity, arguments, status), consume_when)
+            return Consuming(self._hand(project, subject, quantity, arguments, status), consume_when)
 
-        return lambda view: _around(view, guarded, passage)
+        return lambda view: around(view, guarded, passage)
 
     def hold(
         self, project: ProjectOf | None = None, *, subject: SubjectOf | None = None, status: int | None = None
@@ -204,7 +176,7 @@ class Guards:
         def passage(arguments: Mapping[str, Any]) -> AbstractContextManager[Callable[[Any], Any]]:
             return self._release_after(project, subject, arguments, release_when)
 
-        return lambda view: _around(view, guarded, passage)
+        return lambda view: around(view, guarded, passage)
 
     @contextmanager
     def _release_after(
@@ -229,9 +201,9 @@ class Guards:
         def finish(answer: Any) -> Response:
             response = current_app.make_response(answer)
             unchecked = away
-            if found is not None and (release_when or _is_done)(response):
+            if found is not None and (release_when or is_done)(response):
                 unchecked = _free(state, *found)
-            return _with_note(response, UNAVAILABLE if unchecked else None)
+            return with_note(response, UNAVAILABLE if unchecked else None)
 
         yield finish
 
@@ -281,81 +253,6 @@ class Guards:
         return Guarded(verb=verb, instance=self.name, methods=named, project=project, subject=subject)
 
 
-class _Consuming:
-    """One pass through a consuming guard."""
-
-    def __init__(self, hand: Hand, consume_when: When | None) -> None:
-        self._hand = hand
-        self._passing = Passing(hand)
-        self._consume_when = consume_when or _is_made
-
-    def __enter__(self) -> Callable[[Any], Any]:
-        self._passing.__enter__()
-        return self._finish
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._passing.__exit__(kind, error, trace)
-
-    def _finish(self, answer: Any) -> Response:
-        response = current_app.make_response(answer)
-        if not self._is_consumed(response):
-            self._hand.give_back()
-        else:
-            self._hand.keep()
-        return _with_note(response, self._hand.unchecked)
-
-    def _is_consumed(self, response: Response) -> bool:
-        if self._hand.decided is None:
-            return self._consume_when(response)
-        return self._hand.decided and response.status_code < 400
-
-
-def _around(
-    view: View,
-    guarded: Guarded,
-    passage: Callable[[Mapping[str, Any]], AbstractContextManager[Callable[[Any], Any]]],
-) -> View:
-    if inspect.isclass(view):
-        raise TypeError(
-            f"{view.__name__} is a class: put the guard into its `decorators`, or above one of its methods"
-        )
-    if inspect.iscoroutinefunction(view):
-
-        @functools.wraps(view)
-        async def around(*args: Any, **arguments: Any) -> Any:
-            if request.method not in guarded.methods:
-                return await view(*args, **arguments)
-            with passage(arguments) as finish:
-                return finish(await view(*args, **arguments))
-    else:
-
-        @functools.wraps(view)
-        def around(*args: Any, **arguments: Any) -> Any:
-            if request.method not in guarded.methods:
-                return view(*args, **arguments)
-            with passage(arguments) as finish:
-                return finish(view(*args, **arguments))
-
-    setattr(around, MARK, guarded)
-    return cast(View, around)
-
-
-def _is_made(response: Response) -> bool:
-    """Whether a view has made what it was asked to make: a form shown again has not."""
-    return response.status_code < 400 and not _is_a_page(response)
-
-
-def _is_done(response: Response) -> bool:
-    """Whether a view has removed what it should: a page is a good answer to DELETE, and to a form is none."""
-    return response.status_code < 400 and (request.method == "DELETE" or not _is_a_page(response))
-
-
-def _is_a_page(response: Response) -> bool:
-    return response.status_code == 200 and response.mimetype == "text/html"
-
-
 def _free(state: State, place: Place, user: str | None) -> bool:
     """Free the user's seat; whether it was let pass because the store did not answer."""
     if user is None:
@@ -374,12 +271,6 @@ def _free(state: State, place: Place, user: str | None) -> bool:
 
 def _as_it_is(answer: Any) -> Any:
     return answer
-
-
-def _with_note(response: Response, unchecked: str | None) -> Response:
-    if unchecked is not None:
-        response.headers[UNCHECKED] = unchecked
-    return response
 
 
 def _constant(name: str | None) -> SubjectOf | None:

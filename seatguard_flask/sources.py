@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect as inspect_mapped
 from sqlalchemy.orm import Mapper
 
-from seatguard_flask.guards import MARK
+from seatguard_flask.passage import MARK
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from seatguard_flask.doctor.patient import Found, Patient
-from seatguard_flask.guards import MARK, Guarded
+from seatguard_flask.passage import MARK, Guarded
 
 
 def csrf(patient: Patient) -> Iterator[Found]:

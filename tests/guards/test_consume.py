@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, abort, redirect, request, stream_w
 from flask.views import MethodView
 
 from seatguard_flask import Seatguard, SeatLimitReached, current_seat
-from seatguard_flask.guards import MARK
+from seatguard_flask.passage import MARK
 from tests.guards.conftest import Host
 
 Colour = Callable[[Callable[..., Any]], Callable[..., Any]]
