@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from seatguard import signals
 from seatguard.actors import Actor
+from seatguard.administrators.service import AdministratorService
 from seatguard.catalog.feature_service import FeatureService
 from seatguard.catalog.model import Plan, PlanChange, PlanVersion
 from seatguard.catalog.service import CatalogService
@@ -39,6 +40,7 @@ from seatguard.projects.model import KnownKey
 from seatguard.projects.service import ProjectService
 from seatguard.rates.service import RateService
 from seatguard.records import every
+from seatguard.reports.service import ReportService
 from seatguard.seats import holders, telling
 from seatguard.seats.model import Drift, SeatState, Usage
 from seatguard.seats.service import SeatService
@@ -169,6 +171,8 @@ class Seatguard:
         self.entitlements = EntitlementService(ledger, snapshots, clock, person)
         self.journal = JournalService(ledger, drafts, clock, new_id, options.journal_key)
         self.idempotency = IdempotencyService(ledger, clock, new_id)
+        self.administrators = AdministratorService(ledger, drafts, clock, new_id, entropy)
+        self.reports = ReportService(ledger, clock)
         self._seats_at = functools.partial(
             SeatService,
             source=self.entitlements,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from seatguard.administrators.model import Administrator
 from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
@@ -21,6 +22,7 @@ from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.rates.model import Window
 from seatguard.records import Repository
+from seatguard.reports.ports import Reads
 from seatguard.subscriptions.model import Extra, ScheduledChange, Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 from seatguard.usage.model import Account, Charge
@@ -127,8 +129,16 @@ class Work(Protocol):
         """Leases, ended ones included until they are swept."""
 
     @property
+    def administrators(self) -> Repository[Administrator]:
+        """Administrators; (tenant, name) is unique."""
+
+    @property
     def journal(self) -> Journal:
         """Entries."""
+
+    @property
+    def reads(self) -> Reads:
+        """Lists for operators."""
 
     def next_number(self) -> int:
         """A subscription number that was never given before."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "reconcile": "seatguard_flask.cli.reconcile:reconcile",
     "doors": "seatguard_flask.cli.doors:doors",
     "doctor": "seatguard_flask.cli.doctor:doctor",
+    "admin": "seatguard_flask.cli.administrators:admin",
     "db": "seatguard_flask.cli.db:db",
 }
 """The commands and where they are."""

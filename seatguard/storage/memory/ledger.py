@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast
 
+from seatguard.administrators.model import Administrator
 from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
@@ -26,6 +27,7 @@ from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
 from seatguard.rates.model import Window
 from seatguard.records import Page, Record, every, valid_cursor
+from seatguard.storage.memory.reads import MemoryReads
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
 from seatguard.subscriptions.model import Extra, ScheduledChange, Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
@@ -260,7 +262,9 @@ class MemoryWork:
         self.windows: _Records[Window] = _Records(rows, "rate_windows", tenant)
         self.pools: _Records[Pool] = _Records(rows, "lease_pools", tenant)
         self.leases: _Records[Lease] = _Records(rows, "leases", tenant)
+        self.administrators: _Records[Administrator] = _Records(rows, "administrators", tenant)
         self.journal = _Journal(rows, tenant)
+        self.reads = MemoryReads(rows, tenant)
 
     def next_number(self) -> int:
         """See ``Work.next_number``."""

@@ -43,6 +43,7 @@ UNIQUE: dict[str, tuple[tuple[str, ...], ...]] = {
     "rate_windows": (("subscription", "meter", "caller"),),
     "lease_pools": (("subscription", "name", "holder_key"),),
     "leases": (),
+    "administrators": (("tenant", "name"),),
 }
 """Kinds of record, and which of their fields are unique together; ``None`` equals nothing."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, ScalarSelect, Select, Table, delete, exists, 
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
+from seatguard.administrators.model import Administrator
 from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
@@ -31,6 +32,7 @@ from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
+from seatguard.storage.sqlalchemy.reads import SqlReads
 from seatguard.storage.sqlalchemy.statements import (
     ADD_ENTRY,
     AGREED,
@@ -442,9 +444,19 @@ class SqlWork:
         return _Records(self._connection, tables.lease, Lease, self._tenant)
 
     @property
+    def administrators(self) -> _Records[Administrator]:
+        """See ``Work.administrators``."""
+        return _Records(self._connection, tables.administrator, Administrator, self._tenant)
+
+    @property
     def journal(self) -> _Journal:
         """See ``Work.journal``."""
         return _Journal(self._connection, self._tenant)
+
+    @property
+    def reads(self) -> SqlReads:
+        """See ``Work.reads``."""
+        return SqlReads(self._connection, self._tenant)
 
     def next_number(self) -> int:
         """See ``Work.next_number``."""

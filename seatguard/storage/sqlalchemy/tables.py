@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from seatguard.administrators.model import Role
 from seatguard.catalog.features import Definition, FeatureKind
 from seatguard.catalog.offers import Offer
 from seatguard.clients.model import ClientState
@@ -564,6 +565,23 @@ lease = Table(
     Index(None, "pool", "holder_key"),
     Index(None, "subscription", "name", "id"),
     Index(None, "tenant", "state", "lapses_at"),
+)
+
+administrator = Table(
+    "seatguard_administrator",
+    metadata,
+    _id(),
+    _ref("tenant", "tenant"),
+    Column("name", name(100), nullable=False),
+    Column("role", OneOf(Role), nullable=False),
+    Column("password", String(255), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", Instant, nullable=True),
+    Column("epoch", Integer, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "name"),
 )
 
 number = Table(

@@ -1,0 +1,88 @@
+"""What the reports need from the ledger: lists over several kinds of record, read by the backend at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from seatguard.reports.model import (
+    ClientRow,
+    ClientView,
+    Day,
+    PlanRow,
+    ProjectRow,
+    ServiceRow,
+    ServiceSearch,
+    Sort,
+)
+
+Place = tuple[Any, str]
+"""Where a row stands in an order: the value it is sorted by, and its id."""
+
+
+class Reads(Protocol):
+    """Lists of one tenant. Every list reads no more rows than its limit."""
+
+    def services(
+        self,
+        search: ServiceSearch,
+        *,
+        now: dt.datetime,
+        sort: Sort,
+        limit: int,
+        after: Place | None,
+        backwards: bool,
+    ) -> list[tuple[Place, ServiceRow]]:
+        """Services behind a place in the order; ``backwards`` those before it, the nearest first.
+
+        A service is listed exactly if ``rules.is_in`` says so of its view.
+        """
+
+    def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
+        """How many there are, counting no further than ``at_most``."""
+
+    def clients(
+        self,
+        view: ClientView,
+        q: str | None,
+        *,
+        today: dt.date,
+        limit: int,
+        after: Place | None,
+        backwards: bool,
+    ) -> list[tuple[Place, ClientRow]]:
+        """Clients by name whose name or external id begins with ``q``, whatever its case."""
+
+    def count_clients(self, view: ClientView, q: str | None, *, at_most: int) -> int:
+        """How many there are, counting no further than ``at_most``."""
+
+    def projects(
+        self, client: str | None, q: str | None, *, limit: int, after: Place | None, backwards: bool
+    ) -> list[tuple[Place, ProjectRow]]:
+        """Projects by name whose name begins with ``q``; of archived clients only when asked for theirs."""
+
+    def plans(self, *, limit: int, after: Place | None, backwards: bool) -> list[tuple[Place, PlanRow]]:
+        """Plans in the order they were added."""
+
+    def days(self, since: dt.datetime, *, streams: Sequence[str] | None) -> list[Day]:
+        """Days since then on which something happened, of all services or of some."""
+
+    def denials(self, since: dt.datetime) -> dict[str, int]:
+        """Refusals since then, by reason."""
+
+
+class Work(Protocol):
+    """The narrow view of a unit of work that the reports use."""
+
+    @property
+    def reads(self) -> Reads:
+        """Lists."""
+
+
+class Ledger(Protocol):
+    """Where units of work begin."""
+
+    def read(self, tenant: str) -> AbstractContextManager[Work]:
+        """A unit that only reads."""

@@ -1,0 +1,243 @@
+"""Lists, counts and series for operators."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from seatguard.actors import Actor
+from seatguard.clock import Clock
+from seatguard.errors import InvalidInput
+from seatguard.ids import is_uuid
+from seatguard.records import MAX_PAGE
+from seatguard.reports.model import (
+    ClientRow,
+    ClientView,
+    Count,
+    Day,
+    Listing,
+    Overview,
+    PlanRow,
+    ProjectRow,
+    ServiceRow,
+    ServiceSearch,
+    Sort,
+    View,
+)
+from seatguard.reports.ports import Ledger, Place, Work
+
+RowT = TypeVar("RowT")
+
+COUNT_BOUND = 10_000
+"""Counting stops here: a page shows ``10,000+``."""
+
+
+class ReportService:
+    """Knows what operators want to see at a glance."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def overview(self, actor: Actor) -> Overview:
+        """The dashboard's numbers; each is the count of the view of its name."""
+        now = self._clock()
+        with self._ledger.read(actor.tenant) as work:
+            soonest = work.reads.services(
+                ServiceSearch(view=View.EXPIRING),
+                now=now,
+                sort=Sort.EXPIRES,
+                limit=1,
+                after=None,
+                backwards=False,
+            )
+            return Overview(
+                active=self._count(work, ServiceSearch(view=View.ACTIVE), now),
+                expiring=self._count(work, ServiceSearch(view=View.EXPIRING), now),
+                high=self._count(work, ServiceSearch(view=View.HIGH), now),
+                full=self._count(work, ServiceSearch(view=View.HIGH, util_gte=100), now),
+                clients=_bounded(work.reads.count_clients(ClientView.ALL, None, at_most=COUNT_BOUND + 1)),
+                next_expiry=soonest[0][1].subscription.expires_on if soonest else None,
+            )
+
+    def services(
+        self,
+        actor: Actor,
+        search: ServiceSearch | None = None,
+        *,
+        sort: Sort = Sort.ADDED,
+        limit: int = 50,
+        after: str | None = None,
+        before: str | None = None,
+    ) -> Listing[ServiceRow]:
+        """Services, one page at a time.
+
+        Args:
+            after: cursor of a page; or ``before``, not both.
+
+        Raises:
+            InvalidInput: the limit is not 1 to 200, or the cursor is none.
+        """
+        now = self._clock()
+        wanted = search or ServiceSearch()
+        with self._ledger.read(actor.tenant) as work:
+            return _page(
+                lambda place, backwards, most: work.reads.services(
+                    wanted, now=now, sort=sort, limit=most, after=place, backwards=backwards
+                ),
+                limit,
+                after,
+                before,
+                _day if sort is Sort.EXPIRES else None,
+            )
+
+    def count_services(self, actor: Actor, search: ServiceSearch) -> Count:
+        """How many services a search finds, exact up to 10,000."""
+        with self._ledger.read(actor.tenant) as work:
+            return self._count(work, search, self._clock())
+
+    def view_counts(self, actor: Actor, search: ServiceSearch | None = None) -> dict[View, Count]:
+        """How many services each view has of what a search finds."""
+        now, wanted = self._clock(), search or ServiceSearch()
+        with self._ledger.read(actor.tenant) as work:
+            return {view: self._count(work, replace(wanted, view=view), now) for view in View}
+
+    def clients(
+        self,
+        actor: Actor,
+        *,
+        view: ClientView = ClientView.ALL,
+        q: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        before: str | None = None,
+    ) -> Listing[ClientRow]:
+        """Clients by name, with what their services add up to."""
+        today = self._clock().date()
+        with self._ledger.read(actor.tenant) as work:
+            return _page(
+                lambda place, backwards, most: work.reads.clients(
+                    view, q, today=today, limit=most, after=place, backwards=backwards
+                ),
+                limit,
+                after,
+                before,
+            )
+
+    def count_clients(
+        self, actor: Actor, *, view: ClientView = ClientView.ALL, q: str | None = None
+    ) -> Count:
+        """How many clients there are, exact up to 10,000."""
+        with self._ledger.read(actor.tenant) as work:
+            return _bounded(work.reads.count_clients(view, q, at_most=COUNT_BOUND + 1))
+
+    def projects(
+        self,
+        actor: Actor,
+        *,
+        client: str | None = None,
+        q: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        before: str | None = None,
+    ) -> Listing[ProjectRow]:
+        """Projects by name, with their domains and what their services add up to."""
+        with self._ledger.read(actor.tenant) as work:
+            return _page(
+                lambda place, backwards, most: work.reads.projects(
+                    client, q, limit=most, after=place, backwards=backwards
+                ),
+                limit,
+                after,
+                before,
+            )
+
+    def plans(
+        self, actor: Actor, *, limit: int = 50, after: str | None = None, before: str | None = None
+    ) -> Listing[PlanRow]:
+        """Plans with what they promise now and how many services are on them."""
+        with self._ledger.read(actor.tenant) as work:
+            return _page(
+                lambda place, backwards, most: work.reads.plans(limit=most, after=place, backwards=backwards),
+                limit,
+                after,
+                before,
+            )
+
+    def seat_series(self, actor: Actor, *, days: int = 30, service: str | None = None) -> list[Day]:
+        """Seats given and requests refused on each of the last days, today included, in UTC."""
+        today = self._clock().date()
+        first = today - dt.timedelta(days=days - 1)
+        since = dt.datetime.combine(first, dt.time(), tzinfo=dt.UTC)
+        with self._ledger.read(actor.tenant) as work:
+            found = work.reads.days(since, streams=None if service is None else [service])
+        known = {one.day: one for one in found}
+        return [
+            known.get(day) or Day(day, 0, 0)
+            for day in (first + dt.timedelta(days=count) for count in range(days))
+        ]
+
+    def denials(self, actor: Actor, *, days: int = 30) -> dict[str, int]:
+        """Refusals of the last days by reason, the most frequent first."""
+        first = self._clock().date() - dt.timedelta(days=days - 1)
+        since = dt.datetime.combine(first, dt.time(), tzinfo=dt.UTC)
+        with self._ledger.read(actor.tenant) as work:
+            found = work.reads.denials(since)
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def _count(self, work: Work, search: ServiceSearch, now: dt.datetime) -> Count:
+        return _bounded(work.reads.count_services(search, now=now, at_most=COUNT_BOUND + 1))
+
+
+def _bounded(number: int) -> Count:
+    return Count(min(number, COUNT_BOUND), number <= COUNT_BOUND)
+
+
+def _page(
+    read: Callable[[Place | None, bool, int], list[tuple[Place, RowT]]],
+    limit: int,
+    after: str | None,
+    before: str | None,
+    value: Callable[[Any], Any] | None = None,
+) -> Listing[RowT]:
+    """One page from a reader of rows: it is asked for one row more than is shown."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput.single("limit", "out_of_range", f"must be 1 to {MAX_PAGE}, not {limit}")
+    backwards = before is not None
+    place = _place(before if backwards else after, value)
+    found = read(place, backwards, limit + 1)
+    more, found = len(found) > limit, found[:limit]
+    if backwards:
+        found.reverse()
+    items = tuple(row for _, row in found)
+    if not found:
+        return Listing(items=())
+    return Listing(
+        items=items,
+        after=_cursor(found[-1][0]) if more or backwards else None,
+        before=_cursor(found[0][0]) if (more if backwards else place is not None) else None,
+    )
+
+
+def _cursor(place: Place) -> str:
+    value, identifier = place
+    return json.dumps([value.isoformat() if isinstance(value, dt.date) else value, identifier])
+
+
+def _place(cursor: str | None, value: Callable[[Any], Any] | None) -> Place | None:
+    if cursor is None:
+        return None
+    try:
+        key, identifier = json.loads(cursor)
+        if not is_uuid(identifier) or not isinstance(key, str | int | None):
+            raise ValueError
+        return (key if value is None else value(key)), identifier
+    except (ValueError, TypeError):
+        raise InvalidInput.single("after", "invalid_cursor", "is no cursor: start again without it") from None
+
+
+def _day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)

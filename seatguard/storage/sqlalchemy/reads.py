@@ -1,0 +1,449 @@
+"""Lists over several tables; see ``seatguard.reports.ports.Reads``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Date,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.engine import Row
+
+from seatguard.catalog.model import Plan
+from seatguard.clients.model import Client, ClientState
+from seatguard.ids import floor, is_uuid
+from seatguard.projects.model import Project
+from seatguard.reports.model import (
+    ClientRow,
+    ClientView,
+    Day,
+    PlanRow,
+    ProjectRow,
+    ServiceRow,
+    ServiceSearch,
+    Sort,
+    View,
+)
+from seatguard.reports.ports import Place
+from seatguard.reports.rules import HIGH, SOON
+from seatguard.storage.sqlalchemy import tables
+from seatguard.storage.sqlalchemy.statements import fields_of
+from seatguard.subscriptions.model import Subscription, SubscriptionState
+
+_DAY = 86_400_000_000
+_NEVER = dt.date(9999, 12, 31)
+
+_sub, _client, _project = tables.subscription, tables.client, tables.project
+_plan, _version, _entry = tables.plan, tables.plan_version, tables.entry
+
+_OUT = (SubscriptionState.CANCELED, SubscriptionState.SUSPENDED)
+
+
+class SqlReads:
+    """Lists of one tenant on one connection."""
+
+    def __init__(self, connection: Connection, tenant: str | None) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    def services(
+        self,
+        search: ServiceSearch,
+        *,
+        now: dt.datetime,
+        sort: Sort,
+        limit: int,
+        after: Place | None,
+        backwards: bool,
+    ) -> list[tuple[Place, ServiceRow]]:
+        """See ``Reads.services``."""
+        fields = fields_of(Subscription)
+        key, descending = _service_key(sort)
+        query = (
+            select(
+                *(_sub.c[name] for name in fields),
+                _sub.c.live,
+                _sub.c.held,
+                _client.c.name,
+                _client.c.state,
+                _project.c.name,
+                _plan.c.slug,
+                _plan.c.name,
+                _entry.c.at,
+                key,
+            )
+            .select_from(
+                _services()
+                .outerjoin(_version, _version.c.id == _sub.c.plan_version)
+                .outerjoin(_plan, _plan.c.id == _version.c.plan)
+                .outerjoin(_entry, and_(_entry.c.stream == _sub.c.id, _entry.c.seq == _sub.c.seq))
+            )
+            .where(*self._of_tenant(_sub), *_found(search, now))
+        )
+        rows = self._connection.execute(_placed(query, key, _sub.c.id, descending, after, backwards, limit))
+        return [(_place(row, len(fields) + 8, 0), _service_row(fields, row)) for row in rows]
+
+    def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
+        """See ``Reads.count_services``."""
+        query = select(_sub.c.id).select_from(_services()).where(*self._of_tenant(_sub), *_found(search, now))
+        return self._count(query, at_most)
+
+    def clients(
+        self,
+        view: ClientView,
+        q: str | None,
+        *,
+        today: dt.date,
+        limit: int,
+        after: Place | None,
+        backwards: bool,
+    ) -> list[tuple[Place, ClientRow]]:
+        """See ``Reads.clients``."""
+        fields = fields_of(Client)
+        query = select(*(_client.c[name] for name in fields)).where(
+            *self._of_tenant(_client), *_found_clients(view, q)
+        )
+        rows = self._connection.execute(
+            _placed(query, _client.c.name, _client.c.id, False, after, backwards, limit)
+        ).all()
+        found = [Client(**dict(zip(fields, row, strict=True))) for row in rows]
+        sums = self._sums([one.id for one in found], today)
+        projects = self._counts(_project.c.client, [one.id for one in found])
+        return [
+            (
+                (one.name, one.id),
+                ClientRow(client=one, projects=projects[one.id], **sums.get(one.id, _NOTHING)),
+            )
+            for one in found
+        ]
+
+    def count_clients(self, view: ClientView, q: str | None, *, at_most: int) -> int:
+        """See ``Reads.count_clients``."""
+        query = select(_client.c.id).where(*self._of_tenant(_client), *_found_clients(view, q))
+        return self._count(query, at_most)
+
+    def projects(
+        self, client: str | None, q: str | None, *, limit: int, after: Place | None, backwards: bool
+    ) -> list[tuple[Place, ProjectRow]]:
+        """See ``Reads.projects``."""
+        fields = fields_of(Project)
+        query = (
+            select(*(_project.c[name] for name in fields), _client.c.name, _client.c.state)
+            .join_from(_project, _client, _client.c.id == _project.c.client)
+            .where(*self._of_tenant(_project))
+        )
+        if client is None:
+            query = query.where(_client.c.state != ClientState.ARCHIVED)
+        elif not is_uuid(client):
+            return []
+        else:
+            query = query.where(_project.c.client == client)
+        if q:
+            query = query.where(_begins(_project.c.name, q))
+        rows = self._connection.execute(
+            _placed(query, _project.c.name, _project.c.id, False, after, backwards, limit)
+        ).all()
+        found = [Project(**dict(zip(fields, row[:-2], strict=True))) for row in rows]
+        domains = self._domains([one.id for one in found])
+        counted = self._services_of([one.id for one in found])
+        return [
+            (
+                (one.name, one.id),
+                ProjectRow(
+                    project=one,
+                    client_name=row[-2],
+                    client_state=row[-1],
+                    domains=tuple(domains[one.id]),
+                    services=counted.get(one.id, (0, 0))[0],
+                    seats=counted.get(one.id, (0, 0))[1],
+                ),
+            )
+            for one, row in zip(found, rows, strict=True)
+        ]
+
+    def plans(self, *, limit: int, after: Place | None, backwards: bool) -> list[tuple[Place, PlanRow]]:
+        """See ``Reads.plans``."""
+        fields = fields_of(Plan)
+        query = (
+            select(*(_plan.c[name] for name in fields), _version.c.number, _version.c.seats)
+            .join_from(_plan, _version, _version.c.id == _plan.c.current)
+            .where(*self._of_tenant(_plan))
+        )
+        rows = self._connection.execute(
+            _placed(query, _plan.c.slug, _plan.c.id, False, after, backwards, limit)
+        ).all()
+        found = [Plan(**dict(zip(fields, row[:-2], strict=True))) for row in rows]
+        counted = self._connection.execute(
+            select(_version.c.plan, func.count())
+            .join_from(_version, _sub, _sub.c.plan_version == _version.c.id)
+            .where(
+                _version.c.plan.in_([one.id for one in found]),
+                _sub.c.state != SubscriptionState.CANCELED,
+            )
+            .group_by(_version.c.plan)
+        )
+        subscribed: dict[str, int] = dict(counted)
+        return [
+            (
+                (one.slug, one.id),
+                PlanRow(plan=one, number=row[-2], seats=row[-1], subscribers=subscribed.get(one.id, 0)),
+            )
+            for one, row in zip(found, rows, strict=True)
+        ]
+
+    def days(self, since: dt.datetime, *, streams: Sequence[str] | None) -> list[Day]:
+        """See ``Reads.days``."""
+        day = type_coerce(_entry.c.at, BigInteger) // _DAY
+        counted = self._connection.execute(
+            select(day, func.count())
+            .where(*self._since(since, streams), _entry.c.kind == "seat.taken")
+            .group_by(day)
+        )
+        taken: dict[int, int] = {int(number): count for number, count in counted}
+        denied: Counter[int] = Counter()
+        for at, data in self._refusals(since, streams):
+            denied[(at - _EPOCH).days] += _amount(data)
+        return [
+            Day(_EPOCH.date() + dt.timedelta(days=number), taken.get(number, 0), denied[number])
+            for number in sorted({*taken, *denied})
+        ]
+
+    def denials(self, since: dt.datetime) -> dict[str, int]:
+        """See ``Reads.denials``."""
+        found: Counter[str] = Counter()
+        for _, data in self._refusals(since, None):
+            found[str(data.get("reason"))] += _amount(data)
+        return dict(found)
+
+    def _refusals(self, since: dt.datetime, streams: Sequence[str] | None) -> list[Any]:
+        query = select(_entry.c.at, _entry.c.data).where(
+            *self._since(since, streams), _entry.c.kind == "seat.denied"
+        )
+        return list(self._connection.execute(query))
+
+    def _since(self, since: dt.datetime, streams: Sequence[str] | None) -> list[ColumnElement[bool]]:
+        asked = [*self._of_tenant(_entry), _entry.c.id >= floor(since), _entry.c.at >= since]
+        return asked if streams is None else [*asked, _entry.c.stream.in_(streams)]
+
+    def _sums(self, clients: list[str], today: dt.date) -> dict[str, dict[str, Any]]:
+        counted = case((_sub.c.state != SubscriptionState.CANCELED, 1), else_=0)
+        ahead = case(
+            (and_(_sub.c.state != SubscriptionState.CANCELED, _sub.c.expires_on >= today), _sub.c.expires_on)
+        )
+        rows = self._connection.execute(
+            select(
+                _project.c.client,
+                func.sum(counted),
+                func.sum(counted * _sub.c.live),
+                func.sum(counted * _sub.c.limit),
+                func.sum(case((_sub.c.limit.is_(None), counted), else_=0)),
+                type_coerce(func.min(ahead), Date),
+            )
+            .join_from(_project, _sub, _sub.c.project == _project.c.id)
+            .where(_project.c.client.in_(clients))
+            .group_by(_project.c.client)
+        )
+        return {
+            client: {
+                "services": int(services),
+                "seats": int(seats),
+                "limit": None if unlimited else int(limit or 0),
+                "next_expiry": expiry,
+            }
+            for client, services, seats, limit, unlimited, expiry in rows
+        }
+
+    def _counts(self, column: ColumnElement[str], values: list[str]) -> Counter[str]:
+        rows = self._connection.execute(
+            select(column, func.count()).where(column.in_(values)).group_by(column)
+        )
+        return Counter(dict(rows))
+
+    def _services_of(self, projects: list[str]) -> dict[str, tuple[int, int]]:
+        rows = self._connection.execute(
+            select(_sub.c.project, func.count(), func.sum(_sub.c.live))
+            .where(_sub.c.project.in_(projects), _sub.c.state != SubscriptionState.CANCELED)
+            .group_by(_sub.c.project)
+        )
+        return {project: (int(services), int(seats)) for project, services, seats in rows}
+
+    def _domains(self, projects: list[str]) -> defaultdict[str, list[str]]:
+        table = tables.domain
+        rows = self._connection.execute(
+            select(table.c.project, table.c.name).where(table.c.project.in_(projects)).order_by(table.c.id)
+        )
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for project, name in rows:
+            found[project].append(name)
+        return found
+
+    def _count(self, query: Select[Any], at_most: int) -> int:
+        some = query.limit(at_most).subquery()
+        return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+    def _of_tenant(self, table: Any) -> list[ColumnElement[bool]]:
+        return [] if self._tenant is None else [table.c.tenant == self._tenant]
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_NOTHING: dict[str, Any] = {"services": 0, "seats": 0, "limit": 0, "next_expiry": None}
+
+
+def _services() -> FromClause:
+    return _sub.join(_client, _client.c.id == _sub.c.client).join(_project, _project.c.id == _sub.c.project)
+
+
+def _service_key(sort: Sort) -> tuple[ColumnElement[Any], bool]:
+    """What a list is sorted by, and whether the largest comes first."""
+    match sort:
+        case Sort.ADDED:
+            return _sub.c.number, True
+        case Sort.CLIENT:
+            return _client.c.name, False
+        case Sort.EXPIRES:
+            return func.coalesce(_sub.c.expires_on, literal(_NEVER, Date)), False
+        case Sort.UTILIZATION:
+            share = _sub.c.live * 10_000 // _sub.c.limit
+            return case((_sub.c.limit.is_(None), -1), (_sub.c.limit == 0, 10_000), else_=share), True
+
+
+def _found(search: ServiceSearch, now: dt.datetime) -> list[ColumnElement[bool]]:
+    asked = [_in_view(search.view, now)]
+    for column, value in (
+        (_sub.c.client, search.client),
+        (_sub.c.project, search.project),
+    ):
+        if value is not None:
+            asked.append(column == value if is_uuid(value) else ~true())
+    if search.plan is not None:
+        of_plan = select(_version.c.id).where(_version.c.plan == search.plan)
+        asked.append(_sub.c.plan_version.in_(of_plan) if is_uuid(search.plan) else ~true())
+    if search.type is not None:
+        asked.append(_sub.c.type == search.type)
+    if search.mode is not None:
+        asked.append(_sub.c.mode == search.mode)
+    if search.util_gte is not None:
+        asked.append(_at_least(search.util_gte))
+    if search.expires_before is not None:
+        asked.append(_sub.c.expires_on < search.expires_before)
+    if search.q:
+        names = (_client.c.name, _project.c.name, _sub.c.type)
+        fits = [_begins(column, search.q) for column in names]
+        digits = search.q.removeprefix("#")
+        if digits.isascii() and digits.isdigit() and len(digits) < 10:
+            fits.append(_sub.c.number == int(digits))
+        asked.append(or_(*fits))
+    return asked
+
+
+def _in_view(view: View, now: dt.datetime) -> ColumnElement[bool]:
+    """The condition of ``seatguard.reports.rules.is_in``, for a database."""
+    archived = or_(_client.c.state == ClientState.ARCHIVED, _sub.c.state == SubscriptionState.CANCELED)
+    honored = and_(_client.c.state == ClientState.ACTIVE, _sub.c.state.not_in(_OUT))
+    over = _sub.c.closes_at <= now
+    active = and_(
+        honored,
+        or_(_sub.c.closes_at.is_(None), _sub.c.closes_at > now),
+        or_(_sub.c.opens_at.is_(None), _sub.c.opens_at <= now),
+    )
+    match view:
+        case View.ALL:
+            return ~archived
+        case View.ACTIVE:
+            return active
+        case View.EXPIRING:
+            return and_(active, _sub.c.expires_on <= now.date() + SOON)
+        case View.HIGH:
+            return and_(active, _at_least(HIGH))
+        case View.EXPIRED:
+            return and_(honored, over)
+        case View.SUSPENDED:
+            return and_(
+                ~archived,
+                or_(_client.c.state == ClientState.SUSPENDED, _sub.c.state == SubscriptionState.SUSPENDED),
+            )
+        case View.ARCHIVED:
+            return archived
+
+
+def _at_least(percent: int) -> ColumnElement[bool]:
+    return _sub.c.live * 100 >= _sub.c.limit * percent
+
+
+def _begins(column: ColumnElement[str], q: str) -> ColumnElement[bool]:
+    return func.lower(column).startswith(q.lower(), autoescape=True)
+
+
+def _found_clients(view: ClientView, q: str | None) -> list[ColumnElement[bool]]:
+    asked: list[ColumnElement[bool]] = []
+    match view:
+        case ClientView.ALL:
+            asked.append(_client.c.state != ClientState.ARCHIVED)
+        case ClientView.SUSPENDED:
+            asked.append(_client.c.state == ClientState.SUSPENDED)
+        case ClientView.ARCHIVED:
+            asked.append(_client.c.state == ClientState.ARCHIVED)
+    if q:
+        asked.append(or_(_begins(_client.c.name, q), _begins(_client.c.external_id, q)))
+    return asked
+
+
+def _placed(
+    query: Select[Any],
+    key: ColumnElement[Any],
+    identifier: ColumnElement[str],
+    descending: bool,
+    after: Place | None,
+    backwards: bool,
+    limit: int,
+) -> Select[Any]:
+    """The stretch of a query behind a place, in the order of a key and then of ids."""
+    falling = descending != backwards
+    if after is not None:
+        value, last = after
+        beyond = key < value if falling else key > value
+        next_id = identifier < last if falling else identifier > last
+        query = query.where(or_(beyond, and_(key == value, next_id)))
+    order = (key.desc(), identifier.desc()) if falling else (key, identifier)
+    return query.order_by(*order).limit(limit)
+
+
+def _place(row: Row[Any], key: int, identifier: int) -> Place:
+    return row[key], row[identifier]
+
+
+def _service_row(fields: tuple[str, ...], row: Row[Any]) -> ServiceRow:
+    live, held, client_name, client_state, project_name, slug, plan_name, last_at, _ = row[len(fields) :]
+    return ServiceRow(
+        subscription=Subscription(**dict(zip(fields, row[: len(fields)], strict=True))),
+        live=live,
+        held=held,
+        client_name=client_name,
+        client_state=client_state,
+        project_name=project_name,
+        plan_slug=slug,
+        plan_name=plan_name,
+        last_at=last_at,
+    )
+
+
+def _amount(data: Any) -> int:
+    """How many refusals an entry sums up; an altered entry counts for one."""
+    count = data.get("count")
+    return count if isinstance(count, int) else 1
