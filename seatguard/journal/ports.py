@@ -16,6 +16,7 @@ class Search:
     """Which entries to show; ``None`` means any.
 
     Attributes:
+        id: of one entry.
         kind: an exact kind (``seat.taken``) or a slice with a dot at its end (``seat.``).
         since: first instant included.
         until: first instant no longer included.
@@ -28,6 +29,7 @@ class Search:
     actor: str | None = None
     request_id: str | None = None
     person: str | None = None
+    id: str | None = None
     since: dt.datetime | None = None
     until: dt.datetime | None = None
 

@@ -40,6 +40,12 @@ class Reads(Protocol):
         A service is listed exactly if ``rules.is_in`` says so of its view.
         """
 
+    def service(self, identifier: str) -> ServiceRow | None:
+        """One service, whatever its standing; ``None`` when the tenant has none of that id."""
+
+    def client(self, identifier: str, *, today: dt.date) -> ClientRow | None:
+        """One client with what its services add up to; ``None`` when the tenant has none of that id."""
+
     def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
         """How many there are, counting no further than ``at_most``."""
 
@@ -65,6 +71,9 @@ class Reads(Protocol):
 
     def plans(self, *, limit: int, after: Place | None, backwards: bool) -> list[tuple[Place, PlanRow]]:
         """Plans in the order they were added."""
+
+    def names(self, aggregate: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """What records are called, by id: their own name, and their client's; a plan's slug."""
 
     def days(self, since: dt.datetime, *, streams: Sequence[str] | None) -> list[Day]:
         """Days since then on which something happened, of all services or of some."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -94,6 +94,16 @@ class ReportService:
                 _day if sort is Sort.EXPIRES else None,
             )
 
+    def service(self, actor: Actor, service_id: str) -> ServiceRow | None:
+        """One service as lists show it, ``None`` when there is none of that id."""
+        with self._ledger.read(actor.tenant) as work:
+            return work.reads.service(service_id)
+
+    def client(self, actor: Actor, client_id: str) -> ClientRow | None:
+        """One client as lists show it, ``None`` when there is none of that id."""
+        with self._ledger.read(actor.tenant) as work:
+            return work.reads.client(client_id, today=self._clock().date())
+
     def count_services(self, actor: Actor, search: ServiceSearch) -> Count:
         """How many services a search finds, exact up to 10,000."""
         with self._ledger.read(actor.tenant) as work:
@@ -166,6 +176,18 @@ class ReportService:
                 after,
                 before,
             )
+
+    def names(self, actor: Actor, aggregate: str, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """What records are called, by id: their own name, and their client's; a plan's slug.
+
+        Args:
+            aggregate: which kind of record: ``client``, ``project``, ``plan`` or ``subscription``.
+        """
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        with self._ledger.read(actor.tenant) as work:
+            return work.reads.names(aggregate, wanted)
 
     def seat_series(self, actor: Actor, *, days: int = 30, service: str | None = None) -> list[Day]:
         """Seats given and requests refused on each of the last days, today included, in UTC."""

@@ -442,13 +442,32 @@ class SeatService:
         Raises:
             InvalidInput: the cursor is none of this listing's, or the limit is not 1 to 200.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidInput.single("limit", "out_of_range", f"must be 1 to {MAX_PAGE}, not {limit}")
-        if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
-            raise InvalidInput.single("after", "invalid_cursor", "is no cursor: start again without it")
         found = _matching(self._source.terms(actor.tenant, where.project, mode=where.mode).value, where)
-        names = [terms.subscription for terms in found]
-        return self._gate.list(actor.tenant, names, limit=limit, after=int(after or 0))
+        return self._listed(actor, [terms.subscription for terms in found], limit, after)
+
+    def list_of(
+        self, actor: Actor, subscription_id: str, *, limit: int = 50, after: str | None = None
+    ) -> Page[Seat]:
+        """The seats of one subscription, as :meth:`list`."""
+        return self._listed(actor, [subscription_id], limit, after)
+
+    def get(self, actor: Actor, where: Where, seat_id: str) -> Seat:
+        """One seat of the project.
+
+        Raises:
+            NotFound: no such seat in the project.
+            Denied: it was a hold of the tenant and has been cleared away after its end.
+        """
+        return self._seat_in(actor, where, seat_id)[1]
+
+    def release_seat(self, actor: Actor, where: Where, seat_id: str) -> Decision[SeatFacts]:
+        """Free the very seat, whoever has it; one that is taken from its holder meanwhile is ``NOT_HELD``.
+
+        Raises:
+            NotFound: no such seat in the project.
+        """
+        terms, seat = self._seat_in(actor, where, seat_id)
+        return self._release(actor, terms, seat, None, held_by=seat.holder_key)
 
     def usage(self, actor: Actor, subscription_id: str) -> Usage:
         """Seats taken now in one subscription.
@@ -494,6 +513,15 @@ class SeatService:
             )
 
         return self._gate.verify(actor.tenant, subscriptions, repaired if repair else None)
+
+    def _listed(
+        self, actor: Actor, subscriptions: Sequence[str], limit: int, after: str | None
+    ) -> Page[Seat]:
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidInput.single("limit", "out_of_range", f"must be 1 to {MAX_PAGE}, not {limit}")
+        if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
+            raise InvalidInput.single("after", "invalid_cursor", "is no cursor: start again without it")
+        return self._gate.list(actor.tenant, subscriptions, limit=limit, after=int(after or 0))
 
     def _numbers(self, actor: Actor, where: Where) -> Sequence[tuple[Terms, Usage]]:
         """The subscriptions in the order they are asked, each with its numbers, read now."""

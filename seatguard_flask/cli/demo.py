@@ -17,6 +17,7 @@ from seatguard_flask.cli.session import json_option
 from seatguard_flask.settings import Settings
 
 DEFAULT_PORT = 8000
+ADMIN = "admin"
 
 
 @click.command()
@@ -46,6 +47,12 @@ def demo(host: str, port: int | None, data: Path | None, as_json: bool) -> None:
         settings = Settings.from_config(config)
         with closing(settings.open_engine(config["SEATGUARD_STORAGE_URI"])) as engine:
             shown = sample.prepare(engine, engine.actor("cli", "demo"), folder / "api-key")
+            secret, account = None, None
+            if serving.has_admin():
+                secret = _secret(folder / "secret-key", partial(secrets.token_hex, 32))
+                password = _secret(folder / "admin-password", partial(secrets.token_urlsafe, 15))
+                sample.let_in(engine, engine.actor("cli", "demo"), ADMIN, password)
+                account = {"admin_user": ADMIN, "admin_password": password}
         try:
             listener = serving.listen(host, DEFAULT_PORT if port is None else port)
         except InvalidInput:
@@ -56,11 +63,17 @@ def demo(host: str, port: int | None, data: Path | None, as_json: bool) -> None:
 
         def ready() -> None:
             facts = {"url": url, **shown, "data": str(folder)}
+            if account is not None:
+                facts |= {"admin_url": f"{url}/seatguard/", **account}
             click.echo(
-                json_of(facts) if as_json else _page(url, shown, folder, config["SEATGUARD_STORAGE_URI"])
+                json_of(facts)
+                if as_json
+                else _page(url, shown, folder, config["SEATGUARD_STORAGE_URI"], account)
             )
 
-        serving.run(partial(serving.make_app, config), listener, workers=2, threads=4, ready=ready)
+        serving.run(
+            partial(serving.make_app, config, secret=secret), listener, workers=2, threads=4, ready=ready
+        )
 
 
 def _folder(data: Path | None) -> Path:
@@ -93,11 +106,25 @@ def _secret(path: Path, make: partial[str]) -> str:
     return path.read_text().strip()
 
 
-def _page(url: str, shown: dict[str, str | int | None], folder: Path, storage: str) -> str:
+def _page(
+    url: str,
+    shown: dict[str, str | int | None],
+    folder: Path,
+    storage: str,
+    account: dict[str, str] | None,
+) -> str:
     key, domain, service = shown["api_key"], shown["domain"], shown["service_id"]
+    pages = ""
+    if account is not None:
+        pages = f"""
+  The admin pages are at {url}/seatguard/
+
+    name      {account["admin_user"]}
+    password  {account["admin_password"]}
+"""
     return f"""
   Seatguard is running at {url}                    stop it with Ctrl-C
-
+{pages}
   {domain} has taken {shown["current"]} of the {shown["limit"]} seats of service {service}.
 
   May it create another user?
@@ -123,6 +150,7 @@ def _page(url: str, shown: dict[str, str | int | None], folder: Path, storage: s
   The data is in {folder}
     seats.db     clients, seats and the journal; remove the folder to begin anew
     api-key      the key above, readable by you alone: Seatguard itself keeps only a hash of it
+                 (admin-password and secret-key, too)
     journal-key  signs the journal's checkpoints
 
   The routes are described at {url}/api/v1/openapi.json

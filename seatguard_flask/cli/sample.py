@@ -6,7 +6,7 @@ import datetime as dt
 import os
 from pathlib import Path
 
-from seatguard import Actor, AuthenticationFailed, InvalidInput, Seatguard, Where
+from seatguard import Actor, AuthenticationFailed, Conflict, InvalidInput, Seatguard, Where
 from seatguard.manifest import ClientSpec, Manifest, PlanSpec, ProjectSpec, ServiceSpec, UserSpec, apply
 from seatguard.projects.rules import MAX_LIVE_KEYS, is_live
 
@@ -42,6 +42,14 @@ def prepare(engine: Seatguard, actor: Actor, key_file: Path) -> dict[str, str | 
         "limit": terms.limit,
         "current": facts.usage.live,
     }
+
+
+def let_in(engine: Seatguard, actor: Actor, name: str, password: str) -> None:
+    """Let an administrator sign in with a password, whether or not they are there already."""
+    try:
+        engine.administrators.add(actor, name=name, password=password)
+    except Conflict:
+        engine.administrators.set_password(actor, name, password=password)
 
 
 def write_secret(path: Path, secret: str) -> None:

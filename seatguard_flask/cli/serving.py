@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
@@ -15,14 +16,28 @@ from seatguard import InvalidInput, Misconfigured
 from seatguard_flask.settings import Settings
 
 
-def make_app(config: Mapping[str, Any]) -> Flask:
-    """The application that serves the API and nothing else."""
+def make_app(config: Mapping[str, Any], *, secret: str | None = None) -> Flask:
+    """The application that serves the API, and with a secret the admin pages too.
+
+    Args:
+        secret: signs the sessions of the admin pages.
+    """
     from seatguard_flask import Seatguard as Extension
 
     app = Flask("seatguard", static_folder=None)
     app.config.update(config)
-    Extension(app)
+    seats = Extension(app)
+    if secret is not None:
+        app.config.update(SECRET_KEY=secret, SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True)
+        # By name: the pages know this package, and not the other way round.
+        pages = import_module("seatguard_admin")
+        pages.SeatguardAdmin(app, seatguard=seats, authorizer=pages.SignIn())
     return app
+
+
+def has_admin() -> bool:
+    """Whether the extra ``admin`` is installed."""
+    return find_spec("flask_wtf") is not None
 
 
 def check(uri: str, settings: Settings, *, workers: int) -> None:

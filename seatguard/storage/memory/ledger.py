@@ -224,7 +224,7 @@ def _matches(entry: Entry, search: Search) -> bool:
         fits = entry.kind.startswith(search.kind) if search.kind.endswith(".") else entry.kind == search.kind
         if not fits:
             return False
-    exact = ("aggregate", "stream", "subject", "actor", "request_id", "person")
+    exact = ("id", "aggregate", "stream", "subject", "actor", "request_id", "person")
     return (
         all(getattr(search, name) in (None, getattr(entry, name)) for name in exact)
         and (search.since is None or entry.at >= search.since)

@@ -51,6 +51,20 @@ class MemoryReads:
         found = ((key(row), row.subscription.id, row) for row in self._found(search, now))
         return _stretch(found, after, backwards != descending, limit)
 
+    def service(self, identifier: str) -> ServiceRow | None:
+        """See ``Reads.service``."""
+        for one in self._all(Subscription, "subscriptions"):
+            if one.id == identifier:
+                return self._service_row(one)
+        return None
+
+    def client(self, identifier: str, *, today: dt.date) -> ClientRow | None:
+        """See ``Reads.client``."""
+        for one in self._all(Client, "clients"):
+            if one.id == identifier:
+                return self._client_row(one, today)
+        return None
+
     def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
         """See ``Reads.count_services``."""
         return min(at_most, sum(1 for _ in self._found(search, now)))
@@ -107,6 +121,24 @@ class MemoryReads:
             for plan in self._all(Plan, "plans")
         )
         return _stretch(found, after, backwards, limit)
+
+    def names(self, aggregate: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """See ``Reads.names``."""
+        clients = {one.id: one.name for one in self._all(Client, "clients")}
+        match aggregate:
+            case "client":
+                known = {one: (name, name) for one, name in clients.items()}
+            case "project":
+                projects = self._all(Project, "projects")
+                known = {one.id: (one.name, clients[one.client]) for one in projects}
+            case "subscription":
+                services = self._all(Subscription, "subscriptions")
+                known = {one.id: (one.type, clients[one.client]) for one in services}
+            case "plan":
+                known = {one.id: (one.name, one.slug) for one in self._all(Plan, "plans")}
+            case _:
+                known = {}
+        return {one: known[one] for one in ids if one in known}
 
     def days(self, since: dt.datetime, *, streams: Sequence[str] | None) -> list[Day]:
         """See ``Reads.days``."""

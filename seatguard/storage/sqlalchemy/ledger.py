@@ -212,7 +212,7 @@ class _Journal:
         place = table.c.id if search.stream is None else table.c.seq
         query = self._mine().order_by(place.desc() if newest_first else place).limit(limit + 1)
         valid_cursor(after)
-        asked = ("aggregate", "stream", "subject", "actor", "request_id", "person", "kind")
+        asked = ("id", "aggregate", "stream", "subject", "actor", "request_id", "person", "kind")
         values = {name: value for name in asked if (value := getattr(search, name)) is not None}
         if not all(can_hold(table.c[name], value) for name, value in values.items()):
             return Page(())

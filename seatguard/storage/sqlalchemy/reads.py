@@ -23,7 +23,6 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.engine import Row
 
 from seatguard.catalog.model import Plan
 from seatguard.clients.model import Client, ClientState
@@ -45,6 +44,8 @@ from seatguard.reports.rules import HIGH, SOON
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.statements import fields_of
 from seatguard.subscriptions.model import Subscription, SubscriptionState
+
+_SERVICE, _CLIENT = fields_of(Subscription), fields_of(Client)
 
 _DAY = 86_400_000_000
 _NEVER = dt.date(9999, 12, 31)
@@ -73,31 +74,28 @@ class SqlReads:
         backwards: bool,
     ) -> list[tuple[Place, ServiceRow]]:
         """See ``Reads.services``."""
-        fields = fields_of(Subscription)
         key, descending = _service_key(sort)
-        query = (
-            select(
-                *(_sub.c[name] for name in fields),
-                _sub.c.live,
-                _sub.c.held,
-                _client.c.name,
-                _client.c.state,
-                _project.c.name,
-                _plan.c.slug,
-                _plan.c.name,
-                _entry.c.at,
-                key,
-            )
-            .select_from(
-                _services()
-                .outerjoin(_version, _version.c.id == _sub.c.plan_version)
-                .outerjoin(_plan, _plan.c.id == _version.c.plan)
-                .outerjoin(_entry, and_(_entry.c.stream == _sub.c.id, _entry.c.seq == _sub.c.seq))
-            )
-            .where(*self._of_tenant(_sub), *_found(search, now))
-        )
+        query = _service_rows().add_columns(key).where(*self._of_tenant(_sub), *_found(search, now))
         rows = self._connection.execute(_placed(query, key, _sub.c.id, descending, after, backwards, limit))
-        return [(_place(row, len(fields) + 8, 0), _service_row(fields, row)) for row in rows]
+        return [((row[-1], row[0]), _service_row(row[:-1])) for row in rows]
+
+    def service(self, identifier: str) -> ServiceRow | None:
+        """See ``Reads.service``."""
+        if not is_uuid(identifier):
+            return None
+        query = _service_rows().where(*self._of_tenant(_sub), _sub.c.id == identifier)
+        row = self._connection.execute(query).first()
+        return None if row is None else _service_row(row)
+
+    def client(self, identifier: str, *, today: dt.date) -> ClientRow | None:
+        """See ``Reads.client``."""
+        if not is_uuid(identifier):
+            return None
+        query = select(*(_client.c[name] for name in _CLIENT)).where(
+            *self._of_tenant(_client), _client.c.id == identifier
+        )
+        rows = self._client_rows(query, today)
+        return rows[0] if rows else None
 
     def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
         """See ``Reads.count_services``."""
@@ -115,23 +113,11 @@ class SqlReads:
         backwards: bool,
     ) -> list[tuple[Place, ClientRow]]:
         """See ``Reads.clients``."""
-        fields = fields_of(Client)
-        query = select(*(_client.c[name] for name in fields)).where(
+        query = select(*(_client.c[name] for name in _CLIENT)).where(
             *self._of_tenant(_client), *_found_clients(view, q)
         )
-        rows = self._connection.execute(
-            _placed(query, _client.c.name, _client.c.id, False, after, backwards, limit)
-        ).all()
-        found = [Client(**dict(zip(fields, row, strict=True))) for row in rows]
-        sums = self._sums([one.id for one in found], today)
-        projects = self._counts(_project.c.client, [one.id for one in found])
-        return [
-            (
-                (one.name, one.id),
-                ClientRow(client=one, projects=projects[one.id], **sums.get(one.id, _NOTHING)),
-            )
-            for one in found
-        ]
+        query = _placed(query, _client.c.name, _client.c.id, False, after, backwards, limit)
+        return [((row.client.name, row.client.id), row) for row in self._client_rows(query, today)]
 
     def count_clients(self, view: ClientView, q: str | None, *, at_most: int) -> int:
         """See ``Reads.count_clients``."""
@@ -207,6 +193,27 @@ class SqlReads:
             for one, row in zip(found, rows, strict=True)
         ]
 
+    def names(self, aggregate: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """See ``Reads.names``."""
+        match aggregate:
+            case "client":
+                query = select(_client.c.id, _client.c.name, _client.c.name)
+            case "project":
+                query = select(_project.c.id, _project.c.name, _client.c.name).join_from(
+                    _project, _client, _client.c.id == _project.c.client
+                )
+            case "subscription":
+                query = select(_sub.c.id, _sub.c.type, _client.c.name).join_from(
+                    _sub, _client, _client.c.id == _sub.c.client
+                )
+            case "plan":
+                query = select(_plan.c.id, _plan.c.name, _plan.c.slug)
+            case _:
+                return {}
+        table = {"client": _client, "project": _project, "subscription": _sub, "plan": _plan}[aggregate]
+        query = query.where(table.c.id.in_([one for one in ids if is_uuid(one)]), *self._of_tenant(table))
+        return {one: (name, owner) for one, name, owner in self._connection.execute(query)}
+
     def days(self, since: dt.datetime, *, streams: Sequence[str] | None) -> list[Day]:
         """See ``Reads.days``."""
         day = type_coerce(_entry.c.at, BigInteger) // _DAY
@@ -230,6 +237,14 @@ class SqlReads:
         for _, data in self._refusals(since, None):
             found[str(data.get("reason"))] += _amount(data)
         return dict(found)
+
+    def _client_rows(self, query: Select[Any], today: dt.date) -> list[ClientRow]:
+        found = [Client(**dict(zip(_CLIENT, row, strict=True))) for row in self._connection.execute(query)]
+        sums = self._sums([one.id for one in found], today)
+        projects = self._counts(_project.c.client, [one.id for one in found])
+        return [
+            ClientRow(client=one, projects=projects[one.id], **sums.get(one.id, _NOTHING)) for one in found
+        ]
 
     def _refusals(self, since: dt.datetime, streams: Sequence[str] | None) -> list[Any]:
         query = select(_entry.c.at, _entry.c.data).where(
@@ -424,14 +439,29 @@ def _placed(
     return query.order_by(*order).limit(limit)
 
 
-def _place(row: Row[Any], key: int, identifier: int) -> Place:
-    return row[key], row[identifier]
+def _service_rows() -> Select[Any]:
+    return select(
+        *(_sub.c[name] for name in _SERVICE),
+        _sub.c.live,
+        _sub.c.held,
+        _client.c.name,
+        _client.c.state,
+        _project.c.name,
+        _plan.c.slug,
+        _plan.c.name,
+        _entry.c.at,
+    ).select_from(
+        _services()
+        .outerjoin(_version, _version.c.id == _sub.c.plan_version)
+        .outerjoin(_plan, _plan.c.id == _version.c.plan)
+        .outerjoin(_entry, and_(_entry.c.stream == _sub.c.id, _entry.c.seq == _sub.c.seq))
+    )
 
 
-def _service_row(fields: tuple[str, ...], row: Row[Any]) -> ServiceRow:
-    live, held, client_name, client_state, project_name, slug, plan_name, last_at, _ = row[len(fields) :]
+def _service_row(row: Sequence[Any]) -> ServiceRow:
+    live, held, client_name, client_state, project_name, slug, plan_name, last_at = row[len(_SERVICE) :]
     return ServiceRow(
-        subscription=Subscription(**dict(zip(fields, row[: len(fields)], strict=True))),
+        subscription=Subscription(**dict(zip(_SERVICE, row[: len(_SERVICE)], strict=True))),
         live=live,
         held=held,
         client_name=client_name,

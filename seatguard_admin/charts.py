@@ -1,0 +1,85 @@
+"""Numbers as the geometry of an SVG. Pure; the templates draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: a rectangle with its value and its place in the series."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    value: int
+    at: int
+
+
+def bars(
+    values: Sequence[int], *, width: float = 600, top: float = 0, height: float = 120, most: int | None = None
+) -> list[Bar]:
+    """Bars that stand on ``top + height``; a value above 0 is never invisible.
+
+    >>> bars([0, 2, 4], width=30, height=8)[2]
+    Bar(x=21.0, y=0.0, width=8.0, height=8.0, value=4, at=2)
+    """
+    highest = max(most if most is not None else max(values, default=0), 1)
+    step = width / max(len(values), 1)
+    gap = min(2.0, step / 4)
+    drawn = []
+    for at, value in enumerate(values):
+        tall = 0.0 if value == 0 else max(2.0, round(height * value / highest, 1))
+        drawn.append(
+            Bar(
+                round(at * step + gap / 2, 1),
+                round(top + height - tall, 1),
+                round(step - gap, 1),
+                tall,
+                value,
+                at,
+            )
+        )
+    return drawn
+
+
+def hanging(values: Sequence[int], *, width: float = 600, top: float = 123, height: float = 20) -> list[Bar]:
+    """Bars that hang from ``top``, for what was refused."""
+    return [
+        Bar(bar.x, top, bar.width, bar.height, bar.value, bar.at)
+        for bar in bars(values, width=width, height=height)
+    ]
+
+
+def line(values: Sequence[int], *, width: float = 88, height: float = 24) -> str:
+    """The points of a line through a series, for a ``polyline``.
+
+    >>> line([1, 3], width=10, height=10)
+    '0.0,9.0 10.0,1.0'
+    """
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    span = max(high - low, 1)
+    step = width / (len(values) - 1)
+    return " ".join(
+        f"{at * step:.1f},{height - 1 - (value - low) / span * (height - 2):.1f}"
+        for at, value in enumerate(values)
+    )
+
+
+def ceiling(values: Sequence[int]) -> int:
+    """A round number at or above the largest, for the scale.
+
+    >>> ceiling([3]), ceiling([43]), ceiling([]), ceiling([1001])
+    (4, 50, 1, 2000)
+    """
+    most = max(values, default=0)
+    scale = 1
+    while True:
+        for factor in (1, 2, 4, 5):
+            if factor * scale >= max(most, 1):
+                return factor * scale
+        scale *= 10

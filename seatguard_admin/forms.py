@@ -1,0 +1,238 @@
+"""Forms: fields with labels and hints, what was typed and what is wrong with it, and sending once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, request
+
+from seatguard.errors import Conflict, Denied, InvalidInput
+from seatguard.idempotency.model import Begun, InFlight, Replied
+from seatguard.sentences import sentence
+from seatguard_admin.desk import Desk
+
+Act = Callable[["Form"], Response]
+
+
+@dataclass(slots=True, kw_only=True)
+class Field:
+    """One thing to fill in.
+
+    Attributes:
+        kind: ``text``, ``number``, ``date``, ``select``, ``radio``, ``check``, ``password``, ``area``,
+            ``typed`` or ``hidden``.
+        typed: what must be typed, letter by letter, into a field of kind ``typed``.
+        steps: for a date, days and their labels that a button adds.
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    value: str = ""
+    hint: str = ""
+    options: Sequence[tuple[str, str]] = ()
+    required: bool = False
+    typed: str = ""
+    autocomplete: str = "off"
+    error: str = ""
+    steps: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Form:
+    """A form and what became of it.
+
+    Attributes:
+        version: of the record that is edited; an edit of another version conflicts.
+        once: whether sending it twice must do it once.
+        facts: lines of ``(label, text)`` shown above the fields: what will change, what stops.
+        danger: whether the button destroys something.
+        mine: for a conflict: field by field what was typed and what is stored now.
+    """
+
+    title: str
+    button: str
+    fields: list[Field] = field(default_factory=list)
+    intro: str = ""
+    back: str = ""
+    version: int | None = None
+    once: bool = False
+    facts: Sequence[tuple[str, str]] = ()
+    danger: bool = False
+    error: str = ""
+    mine: Sequence[tuple[str, str, str]] = ()
+    crumbs: Sequence[tuple[str, str]] = ()
+
+    def text(self, name: str) -> str:
+        """What was typed, without white space around it."""
+        return self.named(name).value.strip()
+
+    def optional(self, name: str) -> str | None:
+        """The same; ``None`` when nothing was typed."""
+        return self.text(name) or None
+
+    def number(self, name: str) -> int | None:
+        """A whole number; ``None`` when nothing was typed.
+
+        Raises:
+            InvalidInput: something else was typed.
+        """
+        text = self.text(name)
+        if not text:
+            return None
+        if not text.isascii() or not text.isdigit() or len(text) > 12:
+            raise InvalidInput.single(name, "integer_expected", "must be a whole number")
+        return int(text)
+
+    def day(self, name: str) -> dt.date | None:
+        """A calendar day; ``None`` when nothing was typed.
+
+        Raises:
+            InvalidInput: something else was typed.
+        """
+        from seatguard.subscriptions.rules import valid_date
+
+        text = self.text(name)
+        return valid_date(text, field=name) if text else None
+
+    def checked(self, name: str) -> bool:
+        """Whether a box is ticked."""
+        return self.named(name).value == "on"
+
+    def named(self, name: str) -> Field:
+        """A field by its name."""
+        return next(one for one in self.fields if one.name == name)
+
+    def wrong(self) -> list[Field]:
+        """The fields with something wrong."""
+        return [one for one in self.fields if one.error]
+
+
+def handle(
+    desk: Desk,
+    form: Form,
+    act: Act,
+    *,
+    names: Mapping[str, str] | None = None,
+    now: Callable[[], tuple[int, Mapping[str, str]]] | None = None,
+) -> Response:
+    """Show a form, or do what was sent: errors come back at their fields, with everything typed kept.
+
+    Args:
+        act: does it, and answers with where to go.
+        names: the engine's names of fields, where they differ from the form's.
+        now: reads the record anew after a conflict: its version, and its values as the form shows them.
+    """
+    if request.method == "GET":
+        return _shown(desk, form, 200)
+    for one in form.fields:
+        one.value = request.form.get(one.name, "")
+    try:
+        _check_typed(desk, form)
+        if form.version is not None:
+            form.version = _version(request.form.get("version", ""))
+        return _once(desk, form, act) if form.once else act(form)
+    except InvalidInput as error:
+        for problem in error.problems:
+            _put(form, (names or {}).get(problem.field, problem.field), problem.message)
+        return _shown(desk, form, 422)
+    except Conflict as error:
+        if error.code == "version_conflict" and now is not None:
+            return _conflict(desk, form, *now())
+        _put(
+            form, (names or {}).get(_FIELD_OF.get(error.code, ""), _FIELD_OF.get(error.code, "")), str(error)
+        )
+        return _shown(desk, form, 409)
+    except Denied as error:
+        form.error = sentence(error.decision)
+        return _shown(desk, form, 409)
+
+
+_FIELD_OF = {
+    "external_id_taken": "external_id",
+    "project_exists": "name",
+    "slug_exists": "slug",
+    "name_taken": "name",
+}
+
+
+def _shown(desk: Desk, form: Form, status: int) -> Response:
+    return desk.show("form.html", status=status, form=form)
+
+
+def _put(form: Form, name: str, message: str) -> None:
+    """An error at its field, or above all of them when there is no such field."""
+    for one in form.fields:
+        if one.name == name and one.kind != "hidden":
+            one.error = message[:1].upper() + message[1:]
+            return
+    form.error = f"{name}: {message}" if name else message
+
+
+def _check_typed(desk: Desk, form: Form) -> None:
+    for one in form.fields:
+        if one.kind == "typed" and one.value.strip() != one.typed:
+            raise InvalidInput.single(
+                one.name, "not_confirmed", desk.t("type %(text)s to go on", text=one.typed)
+            )
+
+
+def _version(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _conflict(desk: Desk, form: Form, version: int, stored: Mapping[str, str]) -> Response:
+    """Somebody else was faster: what is there now beside what was typed; sending again goes on from there."""
+    form.version = version
+    form.error = desk.t(
+        "Somebody else changed this while you were editing. Look at both, then send yours again or go back."
+    )
+    form.mine = [
+        (one.label, one.value or "-", stored[one.name] or "-")
+        for one in form.fields
+        if one.name in stored and stored[one.name] != one.value
+    ]
+    return _shown(desk, form, 409)
+
+
+def _once(desk: Desk, form: Form, act: Act) -> Response:
+    """Do it, unless the same sending was done before: then lead to where it led."""
+    key = request.form.get("once", "")
+    content = json.dumps(
+        [[name, value] for name, value in sorted(request.form.items()) if name not in ("csrf_token", "once")]
+    )
+    route = f"admin {request.path}"[:100]
+    service = desk.engine.idempotency
+    start = service.begin(desk.actor, route=route, key=key, body=content.encode())
+    match start:
+        case Replied(_, body):
+            if body:
+                return desk.go_to(body.decode(), said=desk.t("Already done: it was sent twice."))
+            form.error = desk.t("Already created. Rotate to get a new key.")
+            return _shown(desk, form, 409)
+        case InFlight():
+            form.error = desk.t("This was sent a moment ago and is still under way. Look at the list first.")
+            return _shown(desk, form, 409)
+        case Begun(reply):
+            try:
+                response = act(form)
+            except BaseException:
+                service.abandon(desk.actor, reply)
+                raise
+            place = response.headers.get("Location") or response.headers.get("X-SG-Location") or ""
+            service.keep(desk.actor, reply.done(response.status_code, place.encode()))
+            return response
+        case _:
+            form.error = desk.t(
+                "This form was sent before with other values. Look at the list, then send it again."
+            )
+            return _shown(desk, form, 409)
+
+
+def list_value(name: str) -> Any:
+    """A filter of a list: what the address says, ``None`` for nothing."""
+    return request.args.get(name, "").strip()[:200] or None

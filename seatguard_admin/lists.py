@@ -1,0 +1,106 @@
+"""Lists: which page of them an address asks for, and the addresses of the pages beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from flask import Response, request
+
+from seatguard.errors import InvalidInput
+from seatguard.reports.model import Listing
+from seatguard_admin.desk import Desk
+from seatguard_admin.shown import Shown
+
+RowT = TypeVar("RowT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paged(Generic[RowT]):
+    """One page of a list for a template.
+
+    Attributes:
+        after: address of the next page, ``before`` of the one before.
+        strayed: the address asked for a page that is none; this is the first one.
+    """
+
+    items: Sequence[RowT]
+    after: str | None
+    before: str | None
+    strayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One of several views of a list."""
+
+    label: str
+    url: str
+    current: bool
+    count: str | None = None
+
+
+def paged(desk: Desk, read: Callable[[int, str | None, str | None], Listing[RowT]]) -> Paged[RowT]:
+    """The page that the address asks for.
+
+    Args:
+        read: is given how many rows, and the cursor of the page after or before.
+    """
+    shown = Shown(desk)
+    given = {name: request.args.get(name) for name in ("after", "before")}
+    places = {name: desk.unsigned(_purpose(), text) for name, text in given.items()}
+    strayed = any(given[name] and places[name] is None for name in given)
+    rows = desk.preferences.rows
+    try:
+        listing = read(rows, places["after"], None if places["after"] else places["before"])
+    except InvalidInput:
+        listing, strayed = read(rows, None, None), True
+    return Paged(
+        items=listing.items,
+        after=None if listing.after is None else shown.here(after=desk.signed(_purpose(), listing.after)),
+        before=None if listing.before is None else shown.here(before=desk.signed(_purpose(), listing.before)),
+        strayed=strayed,
+    )
+
+
+def csv(desk: Desk, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Response:
+    """A table as a CSV file that a spreadsheet opens without running anything in it."""
+    import csv as format
+    import io
+
+    from flask import make_response
+
+    text = io.StringIO()
+    writer = format.writer(text, quoting=format.QUOTE_MINIMAL, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([inert(value) for value in row])
+    response = make_response("\ufeff" + text.getvalue())
+    response.headers["Content-Type"] = "text/csv; charset=utf-8"
+    day = desk.today.isoformat()
+    response.headers["Content-Disposition"] = f'attachment; filename="seatguard-{name}-{day}.csv"'
+    return response
+
+
+def inert(value: Any) -> str:
+    """A cell that no spreadsheet takes for a formula.
+
+    >>> inert("=1+1"), inert("-5"), inert(-5), inert(None)
+    ("'=1+1", "'-5", '-5', '')
+    """
+    if value is None:
+        return ""
+    text = str(value)
+    if isinstance(value, str) and text[:1] in _FORMULA:
+        return f"'{text}"
+    return text
+
+
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""Characters that begin a formula, in their full-width forms too."""
+
+
+def _purpose() -> str:
+    """A cursor belongs to its list and its order."""
+    return f"cursor-{request.endpoint}-{request.args.get('sort', '')}"

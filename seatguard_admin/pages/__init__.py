@@ -1,0 +1,1 @@
+"""The pages, a module for each slice. They call the engine's services and decide nothing."""

@@ -1,0 +1,154 @@
+"""The activity log: every entry of the journal, with filters; nothing here can change one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from flask import Response, request
+
+from seatguard.errors import NotFound
+from seatguard.ids import is_uuid
+from seatguard.journal.model import Entry
+from seatguard.journal.ports import Search
+from seatguard.reports.model import Listing
+from seatguard_admin.desk import Desk
+from seatguard_admin.forms import list_value
+from seatguard_admin.lists import csv, paged
+from seatguard_admin.registry import Pages
+from seatguard_admin.told import masked, told
+
+pages = Pages()
+
+RANGES = {
+    "24h": dt.timedelta(hours=24),
+    "7d": dt.timedelta(days=7),
+    "30d": dt.timedelta(days=30),
+    "all": None,
+}
+
+EXPORTED = 50_000
+"""Entries that one export holds at most."""
+
+
+@pages.get("/activity", needs="journal.read")
+def activity(desk: Desk) -> Response:
+    """The entries, the newest first, grouped by day."""
+    chosen = _range()
+    page = paged(desk, lambda limit, after, before: _listing(desk, limit, after, before))
+    t = desk.t
+    kinds = [
+        ("", t("All actions")),
+        ("seat.", t("Seats")),
+        ("seat.denied", t("Denied requests")),
+        ("hold.", t("Holds")),
+        ("subscription.", t("Services")),
+        ("client.", t("Clients")),
+        ("project.", t("Projects")),
+        ("key.", t("API keys")),
+        ("plan.", t("Plans")),
+        ("administrator.", t("Administrators")),
+        ("journal.", t("Exports")),
+    ]
+    ranges = [("24h", t("24 h")), ("7d", t("7 days")), ("30d", t("30 days")), ("all", t("All time"))]
+    return desk.show(
+        "activity.html",
+        region=("sg-list", "activity_list.html"),
+        page=page,
+        entries=told(desk, page.items),
+        kinds=kinds,
+        kind=list_value("kind") or "",
+        ranges=ranges,
+        chosen=chosen,
+        q=list_value("q"),
+        filtered=any(list_value(name) for name in ("q", "kind", "actor", "request_id", "subject")),
+    )
+
+
+@pages.get("/activity/<entry>", needs="journal.read")
+def entry(desk: Desk, entry: str) -> Response:
+    """One entry, at an address of its own."""
+    return desk.show("entry.html", told=told(desk, [_found(desk, entry)])[0])
+
+
+@pages.post("/activity/export", needs="journal.export")
+def activity_export(desk: Desk) -> Response:
+    """Exactly the entries of the present filter as CSV; the export is itself an entry."""
+    rows = []
+    for one in desk.engine.journal.export(desk.actor, _search(desk)):
+        people = one.erasable or {}
+        if not desk.can("seats.read_pii"):
+            people = {name: masked(text) for name, text in people.items()}
+        rows.append(
+            [
+                one.at.isoformat(),
+                one.actor,
+                one.kind,
+                one.aggregate,
+                one.stream,
+                one.seq,
+                one.subject,
+                one.request_id,
+                "; ".join(f"{name}={value}" for name, value in one.data.items()),
+                "; ".join(f"{name}={value}" for name, value in people.items()),
+                one.id,
+            ]
+        )
+        if len(rows) >= EXPORTED:
+            break
+    columns = [
+        "at",
+        "actor",
+        "kind",
+        "aggregate",
+        "stream",
+        "seq",
+        "subject",
+        "request_id",
+        "data",
+        "personal",
+        "entry",
+    ]
+    return csv(desk, "activity", columns, rows)
+
+
+def _listing(desk: Desk, limit: int, after: str | None, before: str | None) -> Listing[Entry]:
+    """A page of the journal, whose own cursors lead one way only."""
+    page = desk.engine.journal.search(
+        desk.actor, _search(desk), limit=limit, after=before or after, newest_first=before is None
+    )
+    if before is None:
+        first = page.items[0].id if page.items and after is not None else None
+        return Listing(items=page.items, after=page.after, before=first)
+    items: Sequence[Entry] = tuple(reversed(page.items))
+    return Listing(
+        items=tuple(items),
+        after=items[-1].id if items else None,
+        before=items[0].id if page.after is not None else None,
+    )
+
+
+def _search(desk: Desk) -> Search:
+    span = RANGES[_range()]
+    values = {name: list_value(name) for name in ("actor", "request_id", "subject", "kind")}
+    q = list_value("q")
+    if q is not None:
+        if is_uuid(q):
+            values["subject"] = q
+        elif ":" in q:
+            values["actor"] = q
+        else:
+            values["request_id"] = q
+    return Search(since=None if span is None else desk.now - span, **values)
+
+
+def _range() -> str:
+    chosen = request.values.get("range", "7d")
+    return chosen if chosen in RANGES else "7d"
+
+
+def _found(desk: Desk, entry: str) -> Entry:
+    found = desk.engine.journal.search(desk.actor, Search(id=entry), limit=1).items
+    if not found:
+        raise NotFound("entry", entry)
+    return found[0]
