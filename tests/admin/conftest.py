@@ -33,7 +33,7 @@ class Reader:
         return response.text
 
     def hidden(self, path: str) -> dict[str, str]:
-        """The hidden fields of the form of a page, or of any page for a change that has no form of its own."""
+        """The hidden fields of the forms of a page."""
         text = self.text(path)
         found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', text)
         return {name: unescape(value) for name, value in found if name != "theme"}

@@ -87,8 +87,10 @@ def test_documented_texts_are_there_word_for_word(sample: Sample, reader: Read) 
             "External API Documentation",
             "Integrate subscription validation into your third-party applications",
             "Validation API",
-            "Call this endpoint before creating a new user in your application to verify if the subscription"
-            " limit has been reached.",
+            (
+                "Call this endpoint before creating a new user in your application to verify if the"
+                " subscription limit has been reached."
+            ),
             "/api/v1/validate-subscription",
             "Every request must include the api_key and the domain associated with the project.",
             "Request Payload",
@@ -96,8 +98,10 @@ def test_documented_texts_are_there_word_for_word(sample: Sample, reader: Read) 
             "Error Response (HTTP 403)",
             "Example Error (Limit Reached)",
             "User Registration API",
-            "Call this endpoint after successfully creating a user on your side to sync the count with the"
-            " subscription module. This will automatically increment the active user count.",
+            (
+                "Call this endpoint after successfully creating a user on your side to sync the count with"
+                " the subscription module. This will automatically increment the active user count."
+            ),
             "/api/v1/register-user",
             '"api_key": "YOUR_16_DIGIT_KEY"',
             '"expiry": "2025-12-31"',

@@ -77,7 +77,9 @@ class SqlReads:
         key, descending = _service_key(sort)
         query = _service_rows().add_columns(key).where(*self._of_tenant(_sub), *_found(search, now))
         rows = self._connection.execute(_placed(query, key, _sub.c.id, descending, after, backwards, limit))
-        return [((row[-1], row[0]), _service_row(row[:-1])) for row in rows]
+        # MariaDB divides to decimals.
+        whole = int if sort is Sort.UTILIZATION else _as_it_is
+        return [((whole(row[-1]), row[0]), _service_row(row[:-1])) for row in rows]
 
     def service(self, identifier: str) -> ServiceRow | None:
         """See ``Reads.service``."""
@@ -184,7 +186,7 @@ class SqlReads:
             )
             .group_by(_version.c.plan)
         )
-        subscribed: dict[str, int] = dict(counted)
+        subscribed: dict[str, int] = {row[0]: row[1] for row in counted}
         return [
             (
                 (one.slug, one.id),
@@ -288,7 +290,7 @@ class SqlReads:
         rows = self._connection.execute(
             select(column, func.count()).where(column.in_(values)).group_by(column)
         )
-        return Counter(dict(rows))
+        return Counter({row[0]: row[1] for row in rows})
 
     def _services_of(self, projects: list[str]) -> dict[str, tuple[int, int]]:
         rows = self._connection.execute(
@@ -471,6 +473,10 @@ def _service_row(row: Sequence[Any]) -> ServiceRow:
         plan_name=plan_name,
         last_at=last_at,
     )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _amount(data: Any) -> int:
