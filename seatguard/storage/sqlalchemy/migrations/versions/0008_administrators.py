@@ -6,8 +6,8 @@ from alembic import op
 from seatguard.administrators.model import Role
 from seatguard.storage.sqlalchemy.types import Instant, OneOf, ident, name
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
