@@ -48,7 +48,7 @@ from seatguard.subscriptions.model import ChangeState, SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0008"
+SCHEMA_HEAD = "0009"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(

@@ -6,8 +6,8 @@ from alembic import op
 from seatguard.administrators.model import Role
 from seatguard.storage.sqlalchemy.types import Instant, OneOf, ident, name
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
