@@ -19,6 +19,7 @@ from seatguard.entitlements import Grants, Subject
 from seatguard.idempotency.model import Begun
 from seatguard.journal.drafts import person_digest
 from seatguard.journal.model import canonical
+from seatguard.reports.model import ServiceSearch
 from seatguard.testing import FrozenClock
 from seatguard.usage import Event
 from tests.storage.stores import sql_store
@@ -271,6 +272,22 @@ Call = Callable[[World, World], object]
 QUOTA, RATE, FLOATING = Quota(limit=5), Rate(limit=5), Concurrency(limit=5)
 
 NOT_FOUND: dict[str, Call] = {
+    "administrators.set_password": lambda mine, theirs: mine.engine.administrators.set_password(
+        mine.actor, "theirs", password="a long password"
+    ),
+    "administrators.set_role": lambda mine, theirs: mine.engine.administrators.set_role(
+        mine.actor, "theirs", role="viewer"
+    ),
+    "administrators.deactivate": lambda mine, theirs: mine.engine.administrators.deactivate(
+        mine.actor, "theirs"
+    ),
+    "administrators.reactivate": lambda mine, theirs: mine.engine.administrators.reactivate(
+        mine.actor, "theirs"
+    ),
+    "seats.get": lambda mine, theirs: mine.engine.seats.get(mine.actor, theirs.where, hold(theirs)),
+    "seats.release_seat": lambda mine, theirs: mine.engine.seats.release_seat(
+        mine.actor, theirs.where, hold(theirs)
+    ),
     "leases.heartbeat": lambda mine, theirs: mine.engine.leases.heartbeat(
         mine.actor, theirs.where, lease(theirs), allowance=FLOATING
     ),
@@ -620,6 +637,77 @@ NOTHING: dict[str, tuple[Call, object]] = {
     "leases.sweep": (lambda mine, theirs: mine.engine.leases.sweep(mine.actor), 0),
     "seats.uncleared": (lambda mine, theirs: mine.engine.seats.uncleared(mine.actor), 0),
     "seats.sweep": (lambda mine, theirs: mine.engine.seats.sweep(mine.actor), 0),
+    "seats.list_of": (
+        lambda mine, theirs: mine.engine.seats.list_of(mine.actor, service(theirs).id).items,
+        (),
+    ),
+    "administrators.sign_in": (
+        lambda mine, theirs: mine.engine.administrators.sign_in(
+            mine.actor.tenant, name="theirs", password="a long password"
+        ),
+        None,
+    ),
+    "administrators.session": (
+        lambda mine, theirs: mine.engine.administrators.session(
+            mine.actor.tenant, theirs.engine.administrators.list(theirs.actor).items[0].id, 1
+        ),
+        None,
+    ),
+    "administrators.list": (lambda mine, theirs: mine.engine.administrators.list(mine.actor).items, ()),
+    "reports.overview": (
+        lambda mine, theirs: mine.engine.reports.overview(mine.actor).active.number,
+        0,
+    ),
+    "reports.services": (
+        lambda mine, theirs: (
+            mine.engine.reports.services(mine.actor, ServiceSearch(client=theirs.client.id)).items
+        ),
+        (),
+    ),
+    "reports.service": (
+        lambda mine, theirs: mine.engine.reports.service(mine.actor, service(theirs).id),
+        None,
+    ),
+    "reports.client": (lambda mine, theirs: mine.engine.reports.client(mine.actor, theirs.client.id), None),
+    "reports.count_services": (
+        lambda mine, theirs: (
+            mine.engine.reports.count_services(mine.actor, ServiceSearch(project=theirs.project.id)).number
+        ),
+        0,
+    ),
+    "reports.view_counts": (
+        lambda mine, theirs: {one.number for one in mine.engine.reports.view_counts(mine.actor).values()},
+        {0},
+    ),
+    "reports.clients": (
+        lambda mine, theirs: mine.engine.reports.clients(mine.actor, q=theirs.client.name[:5]).items,
+        (),
+    ),
+    "reports.count_clients": (
+        lambda mine, theirs: mine.engine.reports.count_clients(mine.actor, q=theirs.client.name[:5]).number,
+        0,
+    ),
+    "reports.projects": (
+        lambda mine, theirs: mine.engine.reports.projects(mine.actor, client=theirs.client.id).items,
+        (),
+    ),
+    "reports.plans": (
+        lambda mine, theirs: [
+            row for row in mine.engine.reports.plans(mine.actor).items if row.plan.slug != "mine"
+        ],
+        [],
+    ),
+    "reports.names": (
+        lambda mine, theirs: mine.engine.reports.names(mine.actor, "client", [theirs.client.id]),
+        {},
+    ),
+    "reports.seat_series": (
+        lambda mine, theirs: sum(
+            day.taken for day in mine.engine.reports.seat_series(mine.actor, service=service(theirs).id)
+        ),
+        0,
+    ),
+    "reports.denials": (lambda mine, theirs: mine.engine.reports.denials(mine.actor), {}),
     "journal.search": (
         lambda mine, theirs: [entry for entry in mine.entries() if entry.tenant != mine.actor.tenant],
         [],
@@ -642,6 +730,7 @@ ELSEWHERE = {
     "features.define": "names no foreign id; names are a tenant's own: features.get",
     "overrides.change_user": "names no foreign id; users are a tenant's own: overrides.of_user",
     "overrides.change_defaults": "the actor's own tenant: overrides.defaults",
+    "administrators.add": "names no foreign id; names are a tenant's own: administrators.set_role",
     "clients.add": "names no foreign id",
     "management.add": "names no foreign id",
     "management.identify": "finds out the tenant: that is its task",
@@ -680,6 +769,8 @@ SERVICES = (
     "leases",
     "journal",
     "idempotency",
+    "administrators",
+    "reports",
 )
 
 
@@ -735,6 +826,7 @@ def two() -> tuple[World, World]:
     theirs.engine.usage.record(theirs.actor, theirs.where, "calls", key="k", quota=QUOTA).require()
     theirs.engine.rates.hit(theirs.actor, theirs.where, "login", "ada", rate=RATE).require()
     theirs.engine.leases.checkout(theirs.actor, theirs.where, "floating", "eve", allowance=FLOATING).require()
+    theirs.engine.administrators.add(theirs.actor, name="theirs", password="a long password")
     theirs.engine.journal.checkpoint(theirs.actor)
     world.engine.catalog.add(world.actor, slug="mine", seats=5)
     return world, theirs
