@@ -92,7 +92,7 @@ def test_the_documented_examples_are_there() -> None:
 
 def test_every_reason_and_code_has_a_status() -> None:
     """One table; a reason that may be refused over HTTP is in it."""
-    told = {Reason.ALLOWED, Reason.ALREADY_HELD, Reason.ALREADY_WAITING}
+    told = {Reason.ALLOWED, Reason.ALREADY_HELD, Reason.ALREADY_WAITING, Reason.ALREADY_RECORDED}
     assert {reason.value for reason in Reason} - set(STATUS) == {reason.value for reason in told}
     assert all(400 <= status < 600 for status in STATUS.values())
 
