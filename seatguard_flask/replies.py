@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
-def encode(body: dict[str, Any]) -> bytes:
+def encode(body: dict[str, Any] | list[Any]) -> bytes:
     """The body as it is sent: compact, in the order of its members."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
+from seatguard.idempotency.model import Reply
 from seatguard.journal.ports import Journal
 from seatguard.records import Repository
 from seatguard.tenants.model import Tenant
@@ -39,6 +40,10 @@ class Work(Protocol):
     @property
     def features(self) -> Repository[Feature]:
         """Features; the name is unique."""
+
+    @property
+    def replies(self) -> Repository[Reply]:
+        """Replies kept with what was made."""
 
     @property
     def journal(self) -> Journal:

@@ -14,6 +14,7 @@ from seatguard.catalog.offers import Offer
 from seatguard.catalog.ports import Ledger, Work
 from seatguard.clock import Clock
 from seatguard.errors import Conflict, InvalidInput, NotFound, Problem
+from seatguard.idempotency.sealing import Seal, keep_with
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
 from seatguard.records import (
@@ -48,6 +49,7 @@ class CatalogService:
         description: str | None = None,
         product: str | None = None,
         offer: Offer | Mapping[str, Any] | None = None,
+        seal: Seal[Plan] | None = None,
     ) -> Plan:
         """Keep a new plan and publish its first version.
 
@@ -57,6 +59,7 @@ class CatalogService:
             display_order: where it stands among the plans shown to customers.
             product: slug of the product it is a plan of.
             offer: what else it promises, as a value or as data for ``Offer.from_data``.
+            seal: makes the reply to keep under an idempotency key, in the same act.
 
         Raises:
             InvalidInput: slug, name, seats or the offer cannot be used.
@@ -93,6 +96,7 @@ class CatalogService:
                 ) from conflict
             work.plan_versions.add(first)
             work.journal.append(self._drafts.draft(actor, "plan.added", "plan", plan.id, data=entry))
+            keep_with(work, plan, seal)
             work.commit()
         return plan
 

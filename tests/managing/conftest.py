@@ -81,6 +81,7 @@ class Managed(World):
             "service_id": service.id,
             "key_id": engine.projects.add_key(actor, project.id).record.id,
             "management_key": engine.management.add(actor, name="x", scopes=["admin:*"]).record.id,
+            "id": engine.catalog.add(actor, slug="theirs", seats=5).id,
             "name": "their.example",
             "username": USER,
         }

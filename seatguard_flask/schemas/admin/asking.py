@@ -46,6 +46,18 @@ Version = Annotated[
 ]
 
 
+def left_out(about: str | None = None) -> Any:
+    """A field that may be left out and is never null: which of them were sent, the model knows."""
+    return Field(default=None, description=about)
+
+
+def without_nulls(schema: dict[str, Any]) -> None:
+    """For a model with such fields: the schema names no default that would be refused."""
+    for field in schema["properties"].values():
+        if "type" in field and field.get("default", "") is None:
+            del field["default"]
+
+
 class Asked(BaseModel):
     """A body. Members that the schema does not name are refused, by name."""
 

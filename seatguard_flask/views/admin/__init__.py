@@ -1,13 +1,23 @@
 """Managing over the API: one module a slice. Every route names the scope it needs."""
 
 from seatguard_flask.routes import Route
-from seatguard_flask.views.admin import clients, journal, keys, management_keys, projects, seats, services
+from seatguard_flask.views.admin import (
+    clients,
+    journal,
+    keys,
+    management_keys,
+    plans,
+    projects,
+    seats,
+    services,
+)
 
 ROUTES: tuple[Route, ...] = (
     *clients.ROUTES,
     *projects.ROUTES,
     *keys.ROUTES,
     *services.ROUTES,
+    *plans.ROUTES,
     *seats.ROUTES,
     *journal.ROUTES,
     *management_keys.ROUTES,
