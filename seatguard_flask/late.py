@@ -58,12 +58,12 @@ def answer_late_refusals(app: Flask) -> None:
 
 def _refused(error: object) -> _Refused | None:
     """The refusal behind an error: itself, or one in the view after which the host went on to commit."""
+    refused: _Refused | None = g.pop(_KEY, None)
+    if refused is None or error is refused.refusal:
+        return refused
     from sqlalchemy.exc import PendingRollbackError
 
-    refused: _Refused | None = g.pop(_KEY, None)
-    if refused is not None and (error is refused.refusal or isinstance(error, PendingRollbackError)):
-        return refused
-    return None
+    return refused if isinstance(error, PendingRollbackError) else None
 
 
 def _restore_session(app: Flask) -> None:

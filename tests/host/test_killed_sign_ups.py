@@ -100,7 +100,8 @@ def test_user_and_seat_are_never_apart(database_url: str, database: str, manner:
             assert users == register.seated(), f"killed at step {step} of {whole.steps}"
             assert register.usage().live == len(users)
     assert answered <= users
-    assert killed >= ROUNDS - 1 - ROUNDS // whole.steps
+    # One round in so many is killed after its last step, that is not at all.
+    assert killed > ROUNDS * 3 // 4
     print(f"{database}, {manner}: {whole.steps} steps, {killed} killed, {len(users)} users with their seats")
     register.check()
     register.engine.close()
