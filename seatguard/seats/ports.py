@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
+from seatguard.actors import Actor
+from seatguard.entitlements.model import Terms, Where
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Draft
 from seatguard.records import Page
@@ -23,6 +26,7 @@ from seatguard.seats.model import (
     TransferOutcome,
     Usage,
 )
+from seatguard.snapshots import Snapshot
 
 Lapse: TypeAlias = Callable[[Seat], Draft]
 """Drafts the entry that tells of a lapsed hold being cleared away."""
@@ -187,3 +191,36 @@ class Gate(Protocol):
         Args:
             repaired: drafts the entry of a repair; ``None`` repairs nothing.
         """
+
+
+class TermsSource(Protocol):
+    """Where terms come from."""
+
+    def terms(
+        self,
+        tenant: str,
+        project: str,
+        *,
+        mode: str = "live",
+        max_age: float | None = None,
+        since: float = math.inf,
+    ) -> Snapshot[tuple[Terms, ...]]:
+        """From a snapshot."""
+
+    def recall(
+        self, tenant: str, project: str, *, mode: str, max_age: float | None = None
+    ) -> Snapshot[tuple[Terms, ...]] | None:
+        """From a snapshot that is there."""
+
+    def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
+        """Read now."""
+
+
+class Line(Protocol):
+    """Those who wait for a seat; see ``seatguard.waiting``."""
+
+    def stands(self, actor: Actor, where: Where) -> bool:
+        """Whether somebody waits for the project's seats and is to be served before a newcomer."""
+
+    def length(self, actor: Actor, where: Where) -> int:
+        """How many wait."""

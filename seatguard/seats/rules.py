@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -134,6 +135,20 @@ def judge(outcome: TakeOutcome, terms: Terms, now: dt.datetime) -> Decision[Seat
             policy = may_use(terms, now)
             reason = Reason.INACTIVE if policy.allowed else policy.reason
             return Decision(False, reason, SeatFacts(terms, usage))
+
+
+def first_yes(decisions: Iterable[Decision[SeatFacts]]) -> Decision[SeatFacts]:
+    """Of the answers of a project's subscriptions the one to give; after a "yes" no other is asked.
+
+    >>> first_yes([]).reason.value
+    'no_service'
+    """
+    refusal: Decision[SeatFacts] | None = None
+    for decision in decisions:
+        if decision.allowed:
+            return decision
+        refusal = graver(refusal, decision)
+    return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, Usage(0, 0)))
 
 
 def graver(one: Decision[SeatFacts] | None, other: Decision[SeatFacts]) -> Decision[SeatFacts]:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Protocol
 
 from seatguard.actors import Actor
 from seatguard.clock import Clock
@@ -20,7 +19,8 @@ from seatguard.journal.drafts import Drafts, person_digest
 from seatguard.journal.model import Draft
 from seatguard.records import MAX_PAGE, Page
 from seatguard.seats import holders, rules, telling
-from seatguard.seats.explanation import Explanation, explain
+from seatguard.seats.advice import REFUSABLE_AGE, Advice
+from seatguard.seats.explanation import Explanation
 from seatguard.seats.holders import Holder
 from seatguard.seats.model import (
     Admission,
@@ -29,63 +29,23 @@ from seatguard.seats.model import (
     Drift,
     NotHeld,
     Outcome,
-    Released,
     Seat,
     SeatFacts,
     SeatState,
-    Taken,
     Usage,
 )
-from seatguard.seats.ports import Gate, Lapse, Seal, Swift
+from seatguard.seats.ports import Gate, Lapse, Line, Seal, Swift, TermsSource
 from seatguard.signals import Tell
-from seatguard.snapshots import Snapshot, Snapshots
+from seatguard.snapshots import Snapshots
 
 Render = Callable[[Decision[SeatFacts]], Reply | None]
 """Makes the reply to be kept from a decision, inside the act that makes the decision true."""
 
 _NO_USAGE = Usage(0, 0)
 
-REFUSABLE_AGE = 0.1
-"""Seconds: terms older than this refuse nobody before they were read again."""
-
-
 _SAME_USER_AT_ONCE = 5
 _SWIFT_AGE = 60.0
-_HOLDS_SHOWN = 50
 _TOO_FAST = "the user's seats change faster than they can be read; ask again"
-
-
-class TermsSource(Protocol):
-    """Where terms come from."""
-
-    def terms(
-        self,
-        tenant: str,
-        project: str,
-        *,
-        mode: str = "live",
-        max_age: float | None = None,
-        since: float = math.inf,
-    ) -> Snapshot[tuple[Terms, ...]]:
-        """From a snapshot."""
-
-    def recall(
-        self, tenant: str, project: str, *, mode: str, max_age: float | None = None
-    ) -> Snapshot[tuple[Terms, ...]] | None:
-        """From a snapshot that is there."""
-
-    def fresh_terms(self, tenant: str, project: str, *, mode: str = "live") -> tuple[Terms, ...]:
-        """Read now."""
-
-
-class Line(Protocol):
-    """Those who wait for a seat; see ``seatguard.waiting``."""
-
-    def stands(self, actor: Actor, where: Where) -> bool:
-        """Whether somebody waits for the project's seats and is to be served before a newcomer."""
-
-    def length(self, actor: Actor, where: Where) -> int:
-        """How many wait."""
 
 
 class SeatService:
@@ -112,7 +72,7 @@ class SeatService:
         self._drafts = drafts
         self._clock = clock
         self._new_id = new_id
-        self._snapshots = snapshots
+        self._advice = Advice(gate, source, clock, snapshots)
         self._refused = refused
         self._has_expired = has_expired
         self._tell = tell
@@ -129,29 +89,14 @@ class SeatService:
         Args:
             since: when the question began; what was read after that is of this instant.
         """
-        snapshot = self._source.terms(actor.tenant, where.project, mode=where.mode, since=since)
-        decision = self._checked(_matching(snapshot.value, where), snapshot.age, since)
-        if not decision.allowed and snapshot.age > REFUSABLE_AGE:
-            snapshot = self._younger(actor, where)
-            decision = self._checked(_matching(snapshot.value, where), snapshot.age, since)
+        decision = self._advice.check(actor.tenant, where, since=since)
         if not decision.allowed:
             self._note(actor, decision)
         return decision
 
     def recall(self, tenant: str, where: Where) -> Decision[SeatFacts] | None:
         """A "yes" of :meth:`check` from fresh snapshots; ``None`` where it would read or refuse."""
-        snapshot = self._source.recall(tenant, where.project, mode=where.mode)
-        if snapshot is None:
-            return None
-        for terms in _matching(snapshot.value, where):
-            usage = self._snapshots.peek(("usage", terms.subscription))
-            if usage is None or rules.is_near_limit(terms, usage.value):
-                return None
-            age = max(snapshot.age, usage.age)
-            decision = rules.may_seat(terms, usage.value, self._clock(), age=age)
-            if decision.allowed:
-                return decision
-        return None
+        return self._advice.recall(tenant, where)
 
     def take(
         self,
@@ -243,7 +188,7 @@ class SeatService:
             outcome = self._gate.confirm(actor.tenant, seat_id, entry, lapse, seal)
         if isinstance(outcome, NotHeld):
             raise NotFound("hold", seat_id)
-        self._saw(outcome, terms.subscription)
+        self._advice.saw(outcome, terms.subscription)
         return self._told(actor, rules.judge_confirm(outcome, terms))
 
     def confirm_for(
@@ -289,7 +234,7 @@ class SeatService:
             if isinstance(outcome, NotHeld):
                 raise NotFound("hold", seat_id)
             if not isinstance(outcome, AlreadyHeld) or outcome.seat.id == seat_id:
-                self._saw(outcome, terms.subscription)
+                self._advice.saw(outcome, terms.subscription)
                 return self._told(actor, rules.judge_confirm(outcome, terms))
         raise StorageUnavailable(_TOO_FAST)
 
@@ -402,21 +347,13 @@ class SeatService:
         For operators, and for logs: it names holders. Everything is read from the store, nothing is noted
         as a refusal.
         """
-        numbers = self._numbers(actor, where)
-        now = self._clock()
-        names = [terms.subscription for terms, _ in numbers]
-        waiting = 0 if self._line is None else self._line.length(actor, where)
-        return explain(
-            rules.behind(self._advised(numbers), waiting=waiting > 0),
-            numbers,
-            self._gate.holds(actor.tenant, names, limit=_HOLDS_SHOWN),
-            now,
-            waiting=waiting,
+        return self._advice.explain(
+            actor.tenant, where, 0 if self._line is None else self._line.length(actor, where)
         )
 
     def advice(self, actor: Actor, where: Where) -> Decision[SeatFacts]:
         """What the first in line would meet now. Read from the store, noted nowhere."""
-        return self._advised(self._numbers(actor, where))
+        return self._advice.now(actor.tenant, where)
 
     def holds(self, actor: Actor, where: Where, *, limit: int = 50) -> tuple[Seat, ...]:
         """The project's holds, open invitations among them, the first to lapse first.
@@ -523,20 +460,6 @@ class SeatService:
             raise InvalidInput.single("after", "invalid_cursor", "is no cursor: start again without it")
         return self._gate.list(actor.tenant, subscriptions, limit=limit, after=int(after or 0))
 
-    def _numbers(self, actor: Actor, where: Where) -> Sequence[tuple[Terms, Usage]]:
-        """The subscriptions in the order they are asked, each with its numbers, read now."""
-        found = _matching(self._source.fresh_terms(actor.tenant, where.project, mode=where.mode), where)
-        return [(terms, self._gate.usage(actor.tenant, terms.subscription)) for terms in found]
-
-    def _advised(self, numbers: Sequence[tuple[Terms, Usage]]) -> Decision[SeatFacts]:
-        refusal: Decision[SeatFacts] | None = None
-        for terms, usage in numbers:
-            decision = rules.may_seat(terms, usage, self._clock())
-            if decision.allowed:
-                return decision
-            refusal = rules.graver(refusal, decision)
-        return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
-
     def _must_wait(self, actor: Actor, where: Where, found: Sequence[Terms], holder: Holder) -> bool:
         """Whether others came first. Who sits, or was offered a seat, is past the line."""
         if self._line is None or not self._line.stands(actor, where):
@@ -566,7 +489,7 @@ class SeatService:
         else:
             decision = self._claimed(actor, found, holder, address, lasts, render)
         if not decision.allowed and snapshot.age > REFUSABLE_AGE:
-            fresh = _matching(self._younger(actor, where).value, where)
+            fresh = _matching(self._advice.younger(actor.tenant, where).value, where)
             if fresh != found and not self._must_wait(actor, where, fresh, holder):
                 decision = self._claimed(actor, fresh, holder, address, lasts, render)
         if not decision.allowed:
@@ -591,7 +514,7 @@ class SeatService:
         outcome = self._swift.take_as_agreed(claim, entry)
         if outcome is None:
             return None
-        self._saw(outcome, terms.subscription)
+        self._advice.saw(outcome, terms.subscription)
         return self._told(actor, rules.judge(outcome, terms, self._clock()))
 
     def _claimed(
@@ -614,16 +537,10 @@ class SeatService:
             own = self._gate.seats_of(actor.tenant, [terms.subscription for terms in found], holder.key)
             if own:
                 candidates = [_of(found, own[0].subscription)]
-        refusal: Decision[SeatFacts] | None = None
-        for terms in candidates:
-            decision = self._ask(actor, terms, holder, email, lasts, render, seat or self._new_id())
-            if decision.allowed:
-                return decision
-            refusal = rules.graver(refusal, decision)
-        return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
-
-    def _younger(self, actor: Actor, where: Where) -> Snapshot[tuple[Terms, ...]]:
-        return self._source.terms(actor.tenant, where.project, mode=where.mode, max_age=REFUSABLE_AGE)
+        return rules.first_yes(
+            self._ask(actor, terms, holder, email, lasts, render, seat or self._new_id())
+            for terms in candidates
+        )
 
     def _ask(
         self,
@@ -640,7 +557,7 @@ class SeatService:
         seal = self._sealed(render, lambda outcome: rules.judge_sealed(outcome, terms, now))
         with self._clearing(actor, (terms,)) as lapse:
             outcome = self._gate.take(claim, entry, lapse, seal)
-        self._saw(outcome, terms.subscription)
+        self._advice.saw(outcome, terms.subscription)
         return self._told(actor, rules.judge(outcome, terms, self._clock()))
 
     def _claim_on(
@@ -691,40 +608,10 @@ class SeatService:
         outcome = self._gate.release(actor.tenant, seat.id, entry, seal, only_hold=only_hold, held_by=held_by)
         if isinstance(outcome, NotHeld):
             return self._not_held(actor, (terms,))
-        self._saw(outcome, terms.subscription)
+        self._advice.saw(outcome, terms.subscription)
         decision = rules.judge_release(outcome, terms)
         self._tell(telling.released(actor, decision))
         return decision
-
-    def _checked(self, found: tuple[Terms, ...], age: float, since: float) -> Decision[SeatFacts]:
-        refusal: Decision[SeatFacts] | None = None
-        for terms in found:
-            usage, usage_age = self._recent_usage(terms, since)
-            decision = rules.may_seat(terms, usage, self._clock(), age=max(age, usage_age))
-            if decision.allowed:
-                return decision
-            refusal = rules.graver(refusal, decision)
-        return refusal or Decision(False, Reason.NO_SERVICE, SeatFacts(None, _NO_USAGE))
-
-    def _recent_usage(self, terms: Terms, since: float) -> tuple[Usage, float]:
-        name = ("usage", terms.subscription)
-
-        def load() -> Usage:
-            return self._gate.usage(terms.tenant, terms.subscription)
-
-        snapshot = self._snapshots.get(name, load, since=since)
-        if snapshot.age > 0 and rules.is_near_limit(terms, snapshot.value):
-            usage = load()
-            self._snapshots.put(name, usage)
-            return usage, 0.0
-        return snapshot.value, snapshot.age
-
-    def _saw(self, outcome: Outcome, subscription: str) -> None:
-        match outcome:
-            case Taken(_, usage) | Released(_, usage):
-                self._snapshots.put(("usage", subscription), usage)
-            case _:
-                pass
 
     def _seat_in(self, actor: Actor, where: Where, seat_id: str) -> tuple[Terms, Seat]:
         """The seat and its terms.
