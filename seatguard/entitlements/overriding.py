@@ -14,6 +14,7 @@ from seatguard.entitlements.ports import Ledger, Work
 from seatguard.errors import Conflict, InvalidInput, StorageUnavailable
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts, person_digest
+from seatguard.records import every
 from seatguard.subscriptions.users import Person
 
 _ATTEMPTS = 5
@@ -85,6 +86,11 @@ class OverrideService:
     def defaults(self, actor: Actor) -> Offer:
         """What holds where nobody else says anything."""
         return self._of(actor, Level.TENANT, actor.tenant)
+
+    def users(self, actor: Actor) -> tuple[Override, ...]:
+        """The overrides of all users."""
+        with self._ledger.read(actor.tenant) as work:
+            return tuple(every(work.overrides, level=Level.USER.value))
 
     def clear_user(self, actor: Actor, user: object, *members: str) -> Offer:
         """Take back the named members of what a user is granted, or all of it when none is named."""

@@ -6,19 +6,17 @@ from functools import partial
 
 from seatguard.actors import Actor
 from seatguard.clients.model import Client, ClientState
-from seatguard.decisions import Decision, Reason
 from seatguard.engine import Seatguard
 from seatguard.manifest.alone import alone
-from seatguard.manifest.model import ClientSpec, Manifest, PlanSpec, ProjectSpec
+from seatguard.manifest.differing import differing
+from seatguard.manifest.model import ClientSpec, Manifest, ProjectSpec
 from seatguard.manifest.paging import whole
 from seatguard.manifest.report import Change, NewSecret, Report
+from seatguard.manifest.selling import Selling
 from seatguard.manifest.services import Services
 from seatguard.manifest.steps import Steps
 from seatguard.projects.model import Project
 from seatguard.projects.rules import is_live
-from seatguard.sentences import amount
-from seatguard.subscriptions.model import Overage
-from seatguard.subscriptions.rules import LimitFacts
 
 
 def apply(
@@ -56,53 +54,31 @@ def apply(
     """
     report = report or Report()
     report.dry_run = dry_run
-    application = _Application(Steps(engine, actor, report), manifest)
-    for plan in manifest.plans:
-        application.plan(plan)
+    steps = Steps(engine, actor, report)
+    selling = Selling(steps, manifest)
+    selling.catalog()
+    application = _Application(steps, manifest, selling)
     for client in manifest.clients:
         application.client(client)
+    selling.users()
+    selling.close()
     return report
 
 
 class _Application:
-    """Plans, clients and projects; services and users are told apart."""
+    """Clients and projects; what is sold, and services with their users, are told apart."""
 
-    def __init__(self, steps: Steps, manifest: Manifest) -> None:
+    def __init__(self, steps: Steps, manifest: Manifest, selling: Selling) -> None:
         self._steps = steps
         self._engine = steps.engine
         self._actor = steps.actor
-        self._services = Services(steps, {plan.slug: plan.seats for plan in manifest.plans})
-        self._plans = {plan.slug: plan for plan in whole(partial(self._engine.catalog.list, self._actor))}
+        self._services = Services(
+            steps,
+            selling,
+            {plan.slug: plan.seats for plan in manifest.plans},
+            {addon.slug: addon.seats or 0 for addon in manifest.addons},
+        )
         self._nameless: dict[str, list[Client]] | None = None
-
-    def plan(self, spec: PlanSpec) -> None:
-        """The plan of the slug, with its name and its seats in the newest version."""
-        catalog, actor, do = self._engine.catalog, self._actor, self._steps.do
-        plan = self._plans.get(spec.slug)
-        if plan is None:
-            do(
-                Change("plan.added", spec.slug, after=amount(spec.seats)),
-                lambda: self._steps.agreed(
-                    lambda: catalog.add(actor, slug=spec.slug, name=spec.name, seats=spec.seats),
-                    lambda: catalog.get(actor, spec.slug),
-                ),
-            )
-        else:
-            if spec.name is not None and spec.name != plan.name:
-                name = spec.name
-                do(
-                    Change("plan.renamed", spec.slug, plan.name, name),
-                    lambda: catalog.rename(actor, spec.slug, name=name),
-                )
-            seats = catalog.current(actor, spec.slug).seats
-            if seats != spec.seats:
-                change = Change("plan.published", spec.slug, amount(seats), amount(spec.seats))
-                if self._steps.allow(change, self._may_publish(spec)):
-                    do(change, lambda: self._engine.publish_plan(actor, spec.slug, seats=spec.seats))
-        if spec.active is not None and spec.active is not (plan is None or plan.active):
-            verb = catalog.reactivate if spec.active else catalog.deactivate
-            what = "plan.reactivated" if spec.active else "plan.deactivated"
-            do(Change(what, spec.slug), lambda: verb(actor, spec.slug))
 
     def client(self, spec: ClientSpec) -> None:
         """The client, its projects, and last its state."""
@@ -142,11 +118,22 @@ class _Application:
             if project is None and not self._steps.report.dry_run:
                 return
         else:
-            self._steps.fixed(subject, "allow_dev_domains", spec.allow_dev_domains, project.allow_dev_domains)
-            self._steps.fixed(subject, "allow_wildcards", spec.allow_wildcards, project.allow_wildcards)
+            self._flags(spec, project, subject)
             self._domains(spec, project, subject)
         self._keys(spec, project, subject)
         self._services.of(spec, project, subject)
+
+    def _flags(self, spec: ProjectSpec, project: Project, subject: str) -> None:
+        present = {
+            "allow_dev_domains": project.allow_dev_domains,
+            "allow_wildcards": project.allow_wildcards,
+        }
+        given = {name: getattr(spec, name) for name in present if getattr(spec, name) is not None}
+        if present | given != present:
+            self._steps.do(
+                Change("project.changed", subject, *differing(present, present | given)),
+                lambda: self._engine.projects.change(self._actor, project.id, **given),
+            )
 
     def _domains(self, spec: ProjectSpec, project: Project, subject: str) -> None:
         known = [domain.name for domain in self._engine.projects.domains(self._actor, project.id)]
@@ -227,23 +214,3 @@ class _Application:
             if client.external_id is None:
                 found.setdefault(client.name, []).append(client)
         return found
-
-    def _may_publish(self, spec: PlanSpec) -> Decision[object]:
-        """Whether a lowered plan leaves room for the users of every subscriber."""
-        for service in whole(partial(self._engine.subscriptions.list, self._actor)):
-            takes_plans = (
-                service.plan_version is not None and service.own_limit is None and not service.unlimited
-            )
-            if spec.seats is None or not takes_plans:
-                continue
-            terms = self._engine.entitlements.fresh_terms(
-                self._actor.tenant, service.project, mode=service.mode
-            )
-            if not any(one.subscription == service.id and one.plan == spec.slug for one in terms):
-                continue
-            cap = Overage.parse(service.overage).cap(spec.seats)
-            live = self._engine.seats.usage(self._actor, service.id).live
-            if cap is not None and live > cap:
-                facts = LimitFacts(before=service.limit, after=spec.seats, cap=cap, live=live)
-                return Decision(False, Reason.LIMIT_BELOW_USAGE, facts)
-        return Decision(True, Reason.ALLOWED, None)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeAlias
 
+from seatguard.catalog.addons import MEMBERS as ADDON_MEMBERS
+from seatguard.catalog.features import Definition, FeatureKind
+from seatguard.catalog.offers import Offer, valid_feature_name, valid_permission
+from seatguard.catalog.rules import valid_description, valid_order
 from seatguard.clients.model import ClientState
+from seatguard.entitlements.overrides import merged
 from seatguard.errors import InvalidInput, Problem
 from seatguard.manifest.model import (
     NEVER,
+    AddOnSpec,
     ClientSpec,
     Expiry,
+    FeatureSpec,
     Manifest,
+    OptionsSpec,
     PlanSpec,
+    ProductSpec,
     ProjectSpec,
     ServiceSpec,
+    SubscriberSpec,
     UserSpec,
 )
 from seatguard.manifest.tables import Check, Table, either
@@ -115,13 +126,72 @@ def _refuse(field: str, code: str, message: str) -> NoReturn:
 def _manifest(found: object) -> Manifest:
     problems: list[Problem] = []
     root = Table(found, "", problems)
-    manifest = Manifest(plans=root.tables("plans", _plan), clients=root.tables("clients", _client))
+    manifest = Manifest(
+        options=_options(root),
+        defaults=root.get("defaults", _grants, {}),
+        products=root.tables("products", _product),
+        features=root.tables("features", _feature),
+        addons=root.tables("addons", _addon),
+        plans=root.tables("plans", _plan),
+        clients=root.tables("clients", _client),
+        users=root.tables("users", _subscriber),
+    )
+    root.distinct("products", (product.slug for product in manifest.products))
+    root.distinct("features", (feature.name for feature in manifest.features))
+    root.distinct("addons", (addon.slug for addon in manifest.addons))
     root.distinct("plans", (plan.slug for plan in manifest.plans))
     root.distinct("clients", (client.name and client.identity for client in manifest.clients))
+    root.distinct("users", (user.user and (user.user, user.plan) for user in manifest.users))
     root.close()
     if problems:
         raise InvalidInput(problems)
     return manifest
+
+
+def _options(root: Table) -> OptionsSpec | None:
+    value = root.given(("options",)).get("options")
+    if value is None:
+        return None
+    table = root.inner("options", value)
+    options = OptionsSpec(
+        one_plan_per_user=table.get("one_plan_per_user", _flag, None),
+        scopes=table.items("scopes", valid_permission) if table.has("scopes") else None,
+    )
+    table.names("scopes")
+    table.close()
+    return options
+
+
+def _product(table: Table) -> ProductSpec:
+    return ProductSpec(
+        slug=table.need("slug", valid_slug),
+        name=table.get("name", valid_name, None),
+        description=table.get("description", valid_description, None),
+        active=table.get("active", _flag, None),
+    )
+
+
+def _feature(table: Table) -> FeatureSpec:
+    name = table.need("name", valid_feature_name)
+    kind = table.need("kind", _one_of(FeatureKind))
+    given = table.given(one.name for one in dataclasses.fields(Definition))
+    if kind:
+        checked = Definition()
+        checked = table.checked(lambda: Definition.from_data(FeatureKind(kind), given), checked)
+        data = checked.to_data()
+        given = {member: data.get(member) for member in given}
+    return FeatureSpec(name=name, kind=kind, definition=given)
+
+
+def _addon(table: Table) -> AddOnSpec:
+    return AddOnSpec(
+        slug=table.need("slug", valid_slug),
+        name=table.get("name", valid_name, None),
+        seats=table.get("seats", _count, None),
+        most=table.get("most", _count, None),
+        active=table.get("active", _flag, None),
+        offer=_offer(table, ADDON_MEMBERS),
+    )
 
 
 def _plan(table: Table) -> PlanSpec:
@@ -130,7 +200,35 @@ def _plan(table: Table) -> PlanSpec:
         name=table.get("name", valid_name, None),
         seats=table.get("seats", _seats, None),
         active=table.get("active", _flag, None),
+        product=table.get("product", valid_slug, None),
+        description=table.get("description", valid_description, None),
+        display_order=table.get("display_order", valid_order, None),
+        offer=_offer(table, [one.name for one in dataclasses.fields(Offer)]),
     )
+
+
+def _offer(table: Table, members: Iterable[str]) -> Mapping[str, Any]:
+    given = table.given(members)
+    data = table.checked(lambda: Offer.from_data(given), Offer()).to_data()
+    return {member: data.get(member) for member in given}
+
+
+def _grants(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        _refuse("", "table_expected", "must be a table")
+    return merged(Offer(), value).to_data()
+
+
+def _subscriber(table: Table) -> SubscriberSpec:
+    subscriber = SubscriberSpec(
+        user=table.need("user", lambda text: holders.normalize(text, fold_case=False).name),
+        plan=table.get("plan", valid_slug, None),
+        ends_at=table.get("ends_at", _instant, None),
+        grants=table.get("grants", _grants, {}),
+    )
+    if subscriber.plan is None and subscriber.ends_at is not None:
+        table.problem("ends_at", "contradiction", "is the end of a plan: name it")
+    return subscriber
 
 
 def _client(table: Table) -> ClientSpec:
@@ -175,6 +273,8 @@ def _service(table: Table) -> ServiceSpec:
         timezone=table.get("timezone", rules.valid_timezone, None),
         grace_days=table.get("grace_days", _grace, None),
         state=table.get("state", _one_of(SubscriptionState), None),
+        addons=table.get("addons", _addons, {}),
+        grants=table.get("grants", _grants, {}),
         users=table.tables("users", _user),
     )
     if service.limit is not None and service.unlimited:
@@ -224,6 +324,24 @@ def _grace(value: object) -> int:
 
 def _expiry(value: object) -> Expiry:
     return NEVER if value == NEVER else rules.valid_date(value, field="")
+
+
+def _addons(value: object) -> Mapping[str, int]:
+    if not isinstance(value, Mapping):
+        _refuse("", "table_expected", "must be a table of quantities by slug")
+    return {valid_slug(slug, field=""): _count(quantity) for slug, quantity in value.items()}
+
+
+def _instant(value: object) -> dt.datetime:
+    found = value
+    if isinstance(value, str):
+        try:
+            found = dt.datetime.fromisoformat(value)
+        except ValueError:
+            found = None
+    if not isinstance(found, dt.datetime) or found.tzinfo is None:
+        _refuse("", "invalid_date", f"{value!r} is no instant: write it like 2027-12-31T00:00:00+00:00")
+    return found
 
 
 def _flag(value: object) -> bool:

@@ -16,12 +16,14 @@ class Change:
         subject: ``Acme / Shop / web``.
         before: as text, for a changed value.
         after: as text, for a changed value.
+        touches: how many subscriptions it reaches, where it is one of many's.
     """
 
     what: str
     subject: str
     before: str | None = None
     after: str | None = None
+    touches: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ from seatguard.decisions import Decision, Reason
 from seatguard.entitlements.model import Terms, Where
 from seatguard.errors import NotFound
 from seatguard.manifest.alone import alone
+from seatguard.manifest.differing import differing
 from seatguard.manifest.model import NEVER, ProjectSpec, ServiceSpec
 from seatguard.manifest.paging import whole
 from seatguard.manifest.report import Change
+from seatguard.manifest.selling import Selling
 from seatguard.manifest.steps import Steps
 from seatguard.projects.model import Project
 from seatguard.seats.model import SeatState
@@ -36,10 +38,19 @@ class Services:
 
     Args:
         plan_seats: seats of the plans that the manifest itself names.
+        addon_seats: seats that one of each add-on adds which the manifest itself names.
     """
 
-    def __init__(self, steps: Steps, plan_seats: Mapping[str, int | None]) -> None:
+    def __init__(
+        self,
+        steps: Steps,
+        selling: Selling,
+        plan_seats: Mapping[str, int | None],
+        addon_seats: Mapping[str, int],
+    ) -> None:
         self._steps = steps
+        self._selling = selling
+        self._addon_seats = addon_seats
         self._engine = steps.engine
         self._actor = steps.actor
         self._plan_seats = plan_seats
@@ -83,7 +94,7 @@ class Services:
     def _add(
         self, spec: ServiceSpec, project: Project, expiry: dt.date | None, *, once: bool
     ) -> Subscription:
-        return self._engine.subscriptions.add(
+        service = self._engine.subscriptions.add(
             self._actor,
             project.id,
             plan=spec.plan,
@@ -96,9 +107,12 @@ class Services:
             expiry=expiry,
             timezone=spec.timezone or "UTC",
             grace_days=spec.grace_days or 0,
-            trial=spec.state == SubscriptionState.TRIALING,
+            trial=None if spec.state is None else spec.state == SubscriptionState.TRIALING,
             once=once,
         )
+        if spec.expiry == NEVER and service.expires_on is not None:
+            return self._engine.subscriptions.renew(self._actor, service.id, expiry=None)
+        return service
 
     def _added(
         self, spec: ServiceSpec, project: Project | None, known: list[Subscription], subject: str
@@ -118,12 +132,16 @@ class Services:
         else:
             self._steps.report.changes.append(change)
         if service is not None:
+            service = self._beside(spec, service, subject)
             self._users(spec, service, subject)
             if is_over:
                 self._engine.subscriptions.renew(self._actor, service.id, expiry=expiry)
             self._state(spec, service, subject)
         elif self._steps.report.dry_run:
+            for slug, quantity in spec.addons.items():
+                self._steps.report.changes.append(_addon_change(subject, slug, 0, quantity))
             room = self._limit_of(spec)
+            room = None if room is None else room + self._extra_seats(spec)
             for number, user in enumerate(spec.users):
                 seated = Change("user.seated", f"{subject} / {user.username}")
                 if room is None or number < room:
@@ -132,10 +150,6 @@ class Services:
                     self._steps.refuse(seated, Reason.LIMIT_REACHED.value, "no seat is free")
 
     def _changed(self, spec: ServiceSpec, service: Subscription, subject: str) -> None:
-        self._steps.fixed(subject, "overage", spec.overage, service.overage)
-        self._steps.fixed(subject, "starts", spec.starts, service.starts_on)
-        self._steps.fixed(subject, "timezone", spec.timezone, service.timezone)
-        self._steps.fixed(subject, "grace_days", spec.grace_days, service.grace_days)
         # An own limit goes in before the plan and comes out after it: between the two steps the
         # service must not fall to a limit that neither side of the change knows.
         if spec.limit is not None or spec.unlimited:
@@ -144,18 +158,77 @@ class Services:
         else:
             self._plan(spec, service, subject)
             self._limit(spec, service, subject)
-        expiry = None if spec.expiry == NEVER else spec.expiry or service.expires_on
-        if expiry != service.expires_on:
-            self._steps.do(
-                Change("service.renewed", subject, _day(service.expires_on), _day(expiry)),
-                lambda: self._engine.subscriptions.renew(self._actor, service.id, expiry=expiry),
-            )
+        # A period that moves on as a whole must not end before it begins in between.
+        later = spec.starts and service.expires_on and spec.starts > service.expires_on
+        for act in (self._expiry, self._terms_of) if later else (self._terms_of, self._expiry):
+            act(spec, service, subject)
+        service = self._beside(spec, service, subject)
         opens = spec.state is not None and _STATES[spec.state] in rules.OPEN_STATES
         if opens:
             self._state(spec, service, subject)
         self._users(spec, service, subject)
         if not opens:
             self._state(spec, service, subject)
+
+    def _expiry(self, spec: ServiceSpec, service: Subscription, subject: str) -> None:
+        expiry = None if spec.expiry == NEVER else spec.expiry or service.expires_on
+        if expiry != service.expires_on:
+            self._steps.do(
+                Change("service.renewed", subject, _day(service.expires_on), _day(expiry)),
+                lambda: self._engine.subscriptions.renew(self._actor, service.id, expiry=expiry),
+            )
+
+    def _terms_of(self, spec: ServiceSpec, service: Subscription, subject: str) -> None:
+        present = {
+            "overage": service.overage,
+            "starts": service.starts_on,
+            "timezone": service.timezone,
+            "grace_days": service.grace_days,
+        }
+        given = {name: getattr(spec, name) for name in present if getattr(spec, name) is not None}
+        if present | given == present:
+            return
+        change = Change("service.terms_changed", subject, *differing(present, present | given))
+        live = self._engine.seats.usage(self._actor, service.id).live
+        after = rules.resolved(
+            replace(service, overage=spec.overage or service.overage), service.limit, live=live
+        )
+        if self._steps.allow(change, rules.may_change_limit(service, after, live, over_limit="refuse")):
+            self._steps.do(
+                change,
+                lambda: self._engine.subscriptions.change_terms(self._actor, service.id, **given).require(),
+            )
+
+    def _beside(self, spec: ServiceSpec, service: Subscription, subject: str) -> Subscription:
+        """Add-ons and grants; the service as it is then."""
+        present = self._engine.subscriptions.addons(self._actor, service.id)
+        for slug, quantity in spec.addons.items():
+            if present.get(slug, 0) != quantity:
+                self._steps.do(
+                    _addon_change(subject, slug, present.get(slug, 0), quantity),
+                    partial(self._set_addon, service, slug, quantity),
+                )
+        if spec.grants:
+            overrides = self._engine.overrides
+            self._selling.grants(
+                subject,
+                spec.grants,
+                overrides.of_subscription(self._actor, service.id),
+                partial(overrides.change_subscription, self._actor, service.id),
+            )
+        if self._steps.report.dry_run or not spec.addons:
+            return service
+        return self._engine.subscriptions.get(self._actor, service.id)
+
+    def _set_addon(self, service: Subscription, slug: str, quantity: int) -> None:
+        verbs = self._engine.subscriptions
+        verbs.set_addon(self._actor, service.id, slug, quantity=quantity).require()
+
+    def _extra_seats(self, spec: ServiceSpec) -> int:
+        """Seats of the add-ons in the file, for a service that is not there yet."""
+        seats = {addon.slug: addon.seats for addon in whole(partial(self._engine.addons.list, self._actor))}
+        known = seats | dict(self._addon_seats)
+        return sum(known.get(slug, 0) * quantity for slug, quantity in spec.addons.items())
 
     def _plan(self, spec: ServiceSpec, service: Subscription, subject: str) -> None:
         terms = self._terms(service)
@@ -171,7 +244,8 @@ class Services:
         if spec.unlimited:
             same = service.limit is None
         elif spec.limit is not None:
-            same = service.limit == spec.limit
+            present = None if service.limit is None else service.limit - service.extra_seats
+            same = present == spec.limit
         else:
             same = service.own_limit is None and not service.unlimited
         if same:
@@ -279,3 +353,7 @@ def _seat(steps: Steps, where: Where, username: str, email: str | None) -> None:
 
 def _day(day: dt.date | None) -> str:
     return NEVER if day is None else day.isoformat()
+
+
+def _addon_change(subject: str, slug: str, before: int, after: int) -> Change:
+    return Change("service.addon_changed", subject, f"{before} {slug}", f"{after} {slug}")

@@ -69,12 +69,6 @@ class Steps:
         """Report what is not as the file says."""
         self.report.refusals.append(Refusal(change.what, change.subject, code, message))
 
-    def fixed(self, subject: str, field: str, wanted: object, present: object) -> None:
-        """Report a field that differs and that no verb of the engine changes; ``None`` wants nothing."""
-        if wanted is not None and wanted != present:
-            change = Change(f"{field}.changed", subject)
-            self.refuse(change, "not_changeable", f"{field} is {present}, and cannot become {wanted}")
-
     def keep(self, subject: str, message: str) -> None:
         """Report what the file does not name."""
         self.report.kept.append(Kept(subject, message))

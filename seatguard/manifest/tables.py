@@ -45,6 +45,24 @@ class Table:
         self._known.append(key)
         return self._checked(key, self._members[key], check, default) if self.has(key) else default
 
+    def given(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Those of the members that are there, unchecked: somebody else knows what they may be."""
+        found = {}
+        for key in keys:
+            self._known.append(key)
+            if self.has(key):
+                found[key] = self._members[key]
+        return found
+
+    def checked(self, check: Callable[[], T], default: T) -> T:
+        """What a check of several members answers, its problems noted with their paths."""
+        try:
+            return check()
+        except InvalidInput as error:
+            for problem in error.problems:
+                self.problem(problem.field, problem.code, problem.message)
+            return default
+
     def need(self, key: str, check: Check[str]) -> str:
         """The checked member, which must be there."""
         if not self.has(key) and not self._broken:
@@ -64,6 +82,14 @@ class Table:
             found.append(read(table))
             table.close()
         return tuple(found)
+
+    def inner(self, key: str, value: object) -> Table:
+        """A table inside this one; close it when it is read."""
+        return Table(value, join(self.path, key), self._problems)
+
+    def names(self, *keys: str) -> None:
+        """Know these members, although nobody may have asked for them."""
+        self._known += keys
 
     def distinct(self, key: str, names: Iterable[Hashable]) -> None:
         """Note items of a list that have the name of one before; an empty name is none."""
@@ -88,7 +114,8 @@ class Table:
             return check(value)
         except InvalidInput as error:
             for problem in error.problems:
-                self.problem(name, problem.code, problem.message)
+                inside = problem.field if isinstance(value, Mapping) else ""
+                self.problem(join(name, inside), problem.code, problem.message)
             return default
 
     def _list(self, key: str) -> Iterator[tuple[str, object]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seatguard.manifest.model import Manifest, PlanSpec
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _BASIC = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
@@ -42,35 +44,54 @@ def to_json(manifest: Manifest) -> str:
 
 def _plain(value: Any) -> Any:
     """Dictionaries, lists, text and numbers; members that are as by default are left out."""
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
-    if isinstance(value, dt.date):
+    if isinstance(value, Mapping):
+        return {name: _plain(member) for name, member in value.items() if member is not None}
+    if isinstance(value, (dt.date, dt.datetime)):
         return value.isoformat()
     if not dataclasses.is_dataclass(value):
         return value
-    members = {}
+    members: dict[str, Any] = {}
     for field in dataclasses.fields(value):
         member = getattr(value, field.name)
-        if isinstance(value, PlanSpec) and field.name == "seats" and member is None:
+        if field.name in _SPREAD:
+            members |= _plain(member)
+        elif isinstance(value, PlanSpec) and field.name == "seats" and member is None:
             members["seats"] = "unlimited"  # silence would be read the same, but not by a person
-        elif member != field.default:
+        elif member != field.default and member != {}:
             members[field.name] = _plain(member)
     return members
 
 
-def _tables(path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[list[str]]:
-    """The blocks of lines: a table's own members under its header, then the tables inside it."""
-    own = [f"{key} = {_value(value)}" for key, value in table.items() if not _holds_tables(value)]
-    if path or own:
-        yield ([f"[[{'.'.join(path)}]]"] if path else []) + own
+_SPREAD = ("offer", "definition")
+"""Fields whose members stand beside the others in a file."""
+
+
+def _tables(path: tuple[str, ...], table: Mapping[str, Any], *, listed: bool = False) -> Iterator[list[str]]:
+    """The blocks of lines: a table's own members under its header, then the tables inside it.
+
+    Args:
+        listed: whether the table is an item of a list.
+    """
+    own = [f"{_key(key)} = {_value(value)}" for key, value in table.items() if not _holds_tables(value)]
+    header = ".".join(map(_key, path))
+    if listed or own:
+        yield ([f"[[{header}]]" if listed else f"[{header}]"] if path else []) + own
     for key, value in table.items():
-        if _holds_tables(value):
+        if isinstance(value, dict):
+            yield from _tables((*path, key), value)
+        elif _holds_tables(value):
             for inner in value:
-                yield from _tables((*path, key), inner)
+                yield from _tables((*path, key), inner, listed=True)
 
 
 def _holds_tables(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _value(name)
 
 
 def _value(value: Any) -> str:

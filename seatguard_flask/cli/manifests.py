@@ -101,6 +101,7 @@ def _print(report: Report, *, json: bool) -> None:
 
 
 def _arrow(change: Change) -> str:
+    text = change.after or ""
     if change.before is not None:
-        return f"{change.before} -> {change.after}"
-    return change.after or ""
+        text = f"{change.before} -> {text or 'nothing'}"
+    return text if change.touches is None else f"{text} ({change.touches} subscriptions)"

@@ -470,6 +470,7 @@ NOTHING: dict[str, tuple[Call, object]] = {
     "features.list": (lambda mine, theirs: mine.engine.features.list(mine.actor).items, ()),
     "overrides.of_user": (lambda mine, theirs: mine.engine.overrides.of_user(mine.actor, "ada"), Offer()),
     "overrides.defaults": (lambda mine, theirs: mine.engine.overrides.defaults(mine.actor), Offer()),
+    "overrides.users": (lambda mine, theirs: mine.engine.overrides.users(mine.actor), ()),
     "overrides.clear_user": (
         lambda mine, theirs: mine.engine.overrides.clear_user(mine.actor, "ada"),
         Offer(),

@@ -231,15 +231,20 @@ def test_no_seat_is_sold_twice_by_a_file(engine: Seatguard, me: Actor, dry_run: 
         ('name = "Shop"', 'name = "Shop"\nallow_wildcards = true', "allow_wildcards"),
     ],
 )
-def test_what_no_verb_changes_is_refused_aloud(
+def test_what_was_fixed_at_the_start_may_change(
     engine: Seatguard, me: Actor, old: str, new: str, field: str
 ) -> None:
-    """A field that stays other than the file says is told, never skipped in silence."""
+    """Terms of a service and flags of a project follow the file; a dry run tells the same."""
     apply(engine, me, from_toml(TEAM))
-    report = apply(engine, me, from_toml(TEAM.replace(old, new)))
-    assert [(refusal.what, refusal.code) for refusal in report.refusals] == [
-        (f"{field}.changed", "not_changeable")
-    ]
+    wanted = from_toml(TEAM.replace(old, new))
+    planned = apply(engine, me, wanted, dry_run=True)
+    report = apply(engine, me, wanted)
+    assert report.ok
+    (change,) = report.changes
+    assert planned.changes == [change]
+    assert change.what in ("service.terms_changed", "project.changed")
+    assert field in (change.after or "")
+    assert apply(engine, me, wanted).changes == []
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -252,8 +257,19 @@ def test_an_unknown_plan_is_refused(engine: Seatguard, me: Actor, dry_run: bool)
 
 def test_a_deactivated_plan_takes_no_new_service(engine: Seatguard, me: Actor) -> None:
     """The engine's own rule decides, and the refusal carries its reason."""
-    report = apply(engine, me, from_toml(TEAM.replace("seats = 3", "seats = 3\nactive = false")))
+    apply(engine, me, from_toml('plans = [{slug = "team", seats = 3, active = false}]'))
+    report = apply(engine, me, from_toml(TEAM))
     assert [refusal.code for refusal in report.refusals] == ["plan_inactive"]
+
+
+def test_a_plan_is_deactivated_last(engine: Seatguard, me: Actor) -> None:
+    """A file names a plan's subscribers beside it: they are on it before it is closed."""
+    text = TEAM.replace("seats = 3", "seats = 3\nactive = false")
+    report = apply(engine, me, from_toml(text))
+    assert report.ok
+    assert changes(report)[-1] == ("plan.deactivated", "team")
+    assert not engine.catalog.get(me, "team").active
+    assert apply(engine, me, from_toml(text)).changes == []
 
 
 def test_a_service_moves_to_another_plan(engine: Seatguard, me: Actor) -> None:
