@@ -271,9 +271,10 @@ class Seatguard(RegisterCalls):
 
     def _mount(self, app: Flask, state: State) -> None:
         # Loads pydantic: a host that only imports the extension, or has no API, does not pay for it.
-        from seatguard_flask.routes import blueprints
+        from seatguard_flask.routes import CONVERTER, AnyText, blueprints
         from seatguard_flask.views import ROUTES
 
+        app.url_map.converters[CONVERTER] = AnyText
         made = blueprints(state, ROUTES)
         for blueprint in made:
             app.register_blueprint(blueprint)

@@ -11,6 +11,7 @@ from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_exceptions
+from werkzeug.routing import PathConverter
 
 from seatguard.errors import SeatguardError
 from seatguard_flask import headers, problems, replies
@@ -90,21 +91,31 @@ class Route:
         return _CONVERTER.findall(self.rule)
 
 
+CONVERTER = "seatguard"
+
+
+class AnyText(PathConverter):
+    """A variable of a path with whatever in it, line ends too, which Werkzeug's own leaves to the host."""
+
+    regex = r"[^/](?s:.)*?"
+
+
 def blueprints(state: State, routes: Iterable[Route]) -> list[Blueprint]:
     """One blueprint a slice, bound to one instance of the extension."""
     made: dict[str, Blueprint] = {}
     methods: dict[str, dict[str, Route]] = {}
     for route in routes:
+        rule = _bound(route.rule)
         if route.tag not in made:
             made[route.tag] = _blueprint(state, route.tag, route.shape)
         made[route.tag].add_url_rule(
-            route.rule,
+            rule,
             endpoint=route.name,
             view_func=_view(state, route),
             methods=[route.method],
             provide_automatic_options=False,
         )
-        methods.setdefault(route.rule, {})[route.method] = route
+        methods.setdefault(rule, {})[route.method] = route
     for rule, known in methods.items():
         allowed = {*known, "HEAD"} if "GET" in known else set(known)
         first = next(iter(known.values()))
@@ -117,6 +128,10 @@ def blueprints(state: State, routes: Iterable[Route]) -> list[Blueprint]:
             provide_automatic_options=False,
         )
     return list(made.values())
+
+
+def _bound(rule: str) -> str:
+    return rule.replace("<path:", f"<{CONVERTER}:")
 
 
 def _blueprint(state: State, tag: str, shape: Shape) -> Blueprint:

@@ -39,7 +39,7 @@ def test_every_route_is_in_the_document() -> None:
     app.config["SEATGUARD_STORAGE_URI"] = "memory:"
     Seatguard(app)
     mounted = {
-        (rule.rule.replace("<path:", "{").replace(">", "}"), method.lower())
+        (rule.rule.replace("<seatguard:", "{").replace(">", "}"), method.lower())
         for rule in app.url_map.iter_rules()
         if rule.endpoint.startswith("seatguard_") and not rule.endpoint.endswith("_other")
         for method in rule.methods or ()

@@ -75,15 +75,19 @@ class Managed(World):
         project = engine.projects.add(actor, client.id, name="Shop", domains=("their.example",))
         service = engine.subscriptions.add(actor, project.id, limit=5)
         engine.seats.take(actor, engine.where(project.id), USER).require()
+        plan = engine.catalog.add(actor, slug="theirs", seats=5)
+        engine.user_subscriptions.assign(actor, USER, plan="theirs")
+        engine.overrides.change_user(actor, USER, {"rate_limits": {"api": {"perMinute": 1}}})
         return {
             "client_id": client.id,
             "project_id": project.id,
             "service_id": service.id,
             "key_id": engine.projects.add_key(actor, project.id).record.id,
             "management_key": engine.management.add(actor, name="x", scopes=["admin:*"]).record.id,
-            "id": engine.catalog.add(actor, slug="theirs", seats=5).id,
+            "id": plan.id,
             "name": "their.example",
             "username": USER,
+            "userId": USER,
         }
 
     def stranger(self) -> Actor:

@@ -274,6 +274,7 @@ def test_what_was_refused_is_asked_anew(boss: Caller) -> None:
         ("GET", "/admin/clients/27259631130333357867708448768", None, 404, "not_found", None),
         ("GET", "/admin/clients/../x", None, 404, "not_found", None),
         ("GET", "/admin/clients/a/b/c", None, 404, "not_found", None),
+        ("GET", "/admin/clients/a\nb", None, 404, "not_found", None),
         ("GET", "/admin/services/27259631130333357867708448768", None, 404, "not_found", None),
         ("POST", "/admin/keys/x/rotate", {"overlap": 604_801}, 404, "not_found", None),
         ("DELETE", "/admin/management-keys/é", None, 404, "not_found", None),

@@ -15,7 +15,8 @@ from seatguard_flask.routes import Route
 from tests.managing.conftest import MANAGED, NOWHERE, PREFIX, Caller, Managed, path_of
 
 ANYWHERE = dict.fromkeys(
-    ("client_id", "project_id", "service_id", "key_id", "management_key", "id", "name", "username"), NOWHERE
+    ("client_id", "project_id", "service_id", "key_id", "management_key", "id", "name", "username", "userId"),
+    NOWHERE,
 )
 every_route = pytest.mark.parametrize("route", MANAGED, ids=lambda route: str(route.name))
 
@@ -115,7 +116,7 @@ def test_every_route_of_the_app_is_in_the_document() -> None:
     rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith(PREFIX)]
     assert len(rules) > 2 * len(MANAGED)
     for rule in rules:
-        path = rule.rule.replace("<path:", "{").replace(">", "}")
+        path = rule.rule.replace("<seatguard:", "{").replace(">", "}")
         if rule.endpoint.endswith("_other"):
             continue
         for method in (rule.methods or set()) - {"HEAD"}:

@@ -20,7 +20,7 @@ from seatguard_flask.schemas.admin.asking import (
 from seatguard_flask.schemas.refusals import absent
 
 _NAMES = "^[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?$"
-_AMOUNT = {
+_AMOUNT: dict[str, Any] = {
     "anyOf": [
         {"type": "integer", "minimum": -1, "maximum": 2**53 - 1},
         {"type": "null"},
@@ -33,7 +33,7 @@ _AMOUNT = {
         },
     ]
 }
-_LIMITS = {
+LIMITS: dict[str, Any] = {
     "type": "object",
     "maxProperties": 50,
     "propertyNames": {"pattern": _NAMES},
@@ -64,7 +64,7 @@ def limits(about: str) -> Any:
 
 
 def _only_limits(schema: dict[str, Any]) -> None:
-    schema["anyOf"] = [_LIMITS, {"type": "null"}]
+    schema["anyOf"] = [LIMITS, {"type": "null"}]
 
 
 Permissions = Annotated[

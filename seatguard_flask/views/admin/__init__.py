@@ -10,6 +10,7 @@ from seatguard_flask.views.admin import (
     projects,
     seats,
     services,
+    users,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -18,6 +19,7 @@ ROUTES: tuple[Route, ...] = (
     *keys.ROUTES,
     *services.ROUTES,
     *plans.ROUTES,
+    *users.ROUTES,
     *seats.ROUTES,
     *journal.ROUTES,
     *management_keys.ROUTES,

@@ -77,12 +77,17 @@ def _search(exchange: Exchange, manager: Manager, asked: Filters) -> Search:
         subject=asked.subject,
         request_id=asked.request_id,
         person=None if user is None else exchange.engine.person(manager.actor, user),
-        since=_instant(asked.since, "since"),
-        until=_instant(asked.until, "until"),
+        since=instant(asked.since, "since"),
+        until=instant(asked.until, "until"),
     )
 
 
-def _instant(text: str | None, field: str) -> dt.datetime | None:
+def instant(text: str | None, field: str) -> dt.datetime | None:
+    """The instant that a text names; a day is its beginning in UTC.
+
+    Raises:
+        InvalidInput: it names none.
+    """
     if text is None:
         return None
     try:

@@ -1,0 +1,138 @@
+"""Requests made from the OpenAPI document, good ones and bad ones, by nobody, by somebody weak, by the boss.
+
+For each operation: no 5xx, no status and no body that the document does not have, and no body accepted that
+the document forbids. ``SEATGUARD_TEST_SCHEMA_CASES`` sets how many requests the boss makes in all (300).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation.case import Case
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from werkzeug.serving import make_server
+
+from tests.flask.conftest import DOMAIN
+from tests.managing.conftest import Managed
+
+CASES = int(os.environ.get("SEATGUARD_TEST_SCHEMA_CASES", "300"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+STATES = ("nobody", "weak", "boss")
+TRANSPORTS = ("in process", "over HTTP")
+
+
+@pytest.fixture
+def served(managed: Managed) -> Iterator[str]:
+    """The app behind a socket; its URL."""
+    server = make_server("127.0.0.1", 0, managed.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+def who(managed: Managed, state: str) -> Callable[[Any], dict[str, str]]:
+    """The headers with which somebody calls an operation."""
+    if state == "nobody":
+        return lambda _: {}
+    engine, me = managed.engine, managed.me
+    if state == "weak":
+        client = engine.clients.add(me, name="Weak")
+        project = engine.projects.add(me, client.id, name="Weak", domains=("weak.example",))
+        key = engine.projects.add_key(me, project.id).secret.reveal()
+        domain, scopes = "weak.example", ["subscriptions:read"]
+    else:
+        key, domain, scopes = managed.api.key, DOMAIN, ["admin:*", "subscriptions:read"]
+    manager = engine.management.add(me, name=state, scopes=scopes).secret.reveal()
+
+    def headers(operation: Any) -> dict[str, str]:
+        managed_by = any("management" in one for one in operation.definition.raw.get("security", ()))
+        return {"X-API-Key": manager} if managed_by else {"X-API-Key": key, "X-Seatguard-Domain": domain}
+
+    return headers
+
+
+def fitting(names: set[str], ids: dict[str, str], path: str) -> dict[str, Any] | None:
+    """Values for the variables of a path with which there is something at its end."""
+    if not names:
+        return None
+    known = {**ids, "key_id": ids["management_key" if "management-keys" in path else "key_id"]}
+    return {name: known.get(name, "018bcfe5-6800-7000-8000-00000000dead") for name in names}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_documented_is_what_happens(
+    managed: Managed, served: str, state: str, transport: str
+) -> None:
+    """In process and over HTTP, whoever asks."""
+    schema = (
+        schemathesis.openapi.from_wsgi("/api/v1/openapi.json", managed.app)
+        if transport == "in process"
+        else schemathesis.openapi.from_url(served + "/api/v1/openapi.json")
+    )
+    operations = [found.ok() for found in schema.get_all_operations()]
+    ids, headers = managed.ids(managed.me), who(managed, state)
+    managed.service(limit=1000)
+    # Whoever is not let in meets the same answer whatever is asked: once is enough.
+    each = max(1, CASES // (2 * len(operations) * len(TRANSPORTS))) if state == "boss" else 1
+    answered: Counter[int] = Counter()
+
+    def run(operation: Any, mode: GenerationMode, values: dict[str, Any] | None) -> None:
+        given_values = {} if values is None else {"path_parameters": values}
+
+        @settings(
+            max_examples=each,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(mode, **given_values))
+        def one(case: Case) -> None:
+            own = headers(operation)
+            response = case.call(headers=own)
+            answered[response.status_code] += 1
+            case.validate_response(response, checks=CHECKS, headers=own)
+
+        try:
+            one()
+        except Unsatisfiable:
+            assert mode is GenerationMode.NEGATIVE, operation.label  # nothing of it can be wrong
+
+    for operation in operations:
+        names = {one["name"] for one in operation.definition.raw.get("parameters", ()) if one["in"] == "path"}
+        for mode in GenerationMode:
+            values = fitting(names, ids, operation.path) if mode is GenerationMode.POSITIVE else None
+            run(operation, mode, values)
+    print(f"{state}, {transport}: {answered.total()} requests", dict(sorted(answered.items())))
+    assert answered.total() >= len(operations)
+    assert {status for status in answered if status >= 500} == set()
+    if state == "boss":
+        assert {200, 201, 204, 404} <= {*answered}
+    else:
+        assert {401 if state == "nobody" else 403} <= {*answered}
