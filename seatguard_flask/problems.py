@@ -57,6 +57,8 @@ STATUS: dict[str, int] = {
     # Its values cannot be used; the codes of InvalidInput that are not named here are 422 too.
     "invalid_characters": 422,
     "invalid_email": 422,
+    "invalid_meter": 422,
+    "invalid_session": 422,
     "integer_expected": 422,
     "out_of_range": 422,
     "required": 422,
@@ -88,7 +90,6 @@ STATUS: dict[str, int] = {
     Reason.INACTIVE.value: 403,
     Reason.NOT_INCLUDED.value: 403,
     Reason.INSUFFICIENT_SCOPE.value: 403,
-    Reason.NOT_INCLUDED.value: 403,
     Reason.QUOTA_EXHAUSTED.value: 403,
     Reason.RATE_LIMITED.value: 429,
     # There is no such thing.
@@ -105,6 +106,7 @@ STATUS: dict[str, int] = {
     Reason.TRANSITION_NOT_ALLOWED.value: 409,
     Reason.LEASE_ENDED.value: 409,
     Reason.LEASE_TAKEN_OVER.value: 409,
+    "key_reused": 409,
     "request_in_progress": 409,
     "version_conflict": 409,
     "external_id_taken": 409,
@@ -133,6 +135,19 @@ _SENTENCES = {
     Reason.HOLD_CONFIRMED: "The hold has become the user's seat; deactivate the user to free it.",
     Reason.HOLDER_SEATED: "The other user has a seat already.",
 }
+_MEASURED = {
+    Reason.LIMIT_REACHED: "All places are taken.",
+    Reason.EXPIRED: "The service has expired.",
+    Reason.NOT_STARTED: "The service has not started yet.",
+    Reason.SUSPENDED: "The service is suspended.",
+    Reason.INACTIVE: "The service gives nothing in its state.",
+    Reason.NOT_INCLUDED: "No service of the project includes this.",
+    Reason.QUOTA_EXHAUSTED: "The amount is more than what is left of this period.",
+    Reason.LEASE_ENDED: "The lease has ended; check out again.",
+    Reason.LEASE_TAKEN_OVER: "Another session has the lease's place; check out again.",
+}
+"""What is said of usage and leases; of seats there is one sentence for most reasons."""
+
 _NAMELESS = "The API key and domain do not identify a project."
 _AWAY = "The service is temporarily unavailable. Nothing is lost by asking again."
 
@@ -237,6 +252,17 @@ def without_422(status: int) -> int:
     (400, 409)
     """
     return 400 if status == 422 else status
+
+
+def of_reason(reason: Reason, facts: dict[str, Any] | None) -> Refusal:
+    """A "no" that is not about seats, with its own numbers."""
+    return Refusal(
+        status=STATUS[reason.value],
+        code=reason.value,
+        detail=_MEASURED.get(reason) or _SENTENCES.get(reason, reason.value),
+        retryable=reason.retryable,
+        facts=facts,
+    )
 
 
 def of_decision(decision: Decision[SeatFacts], exchange: Exchange) -> Refusal:

@@ -70,3 +70,10 @@ class AskedByUrl(BaseModel):
 
     domain: Domain
     service_type: ServiceType = None
+
+
+def whole(value: Any) -> Any:
+    """Query parameters are text; only plain digits are a number."""
+    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and len(value) < 20:
+        return int(value)
+    return value

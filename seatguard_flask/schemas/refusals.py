@@ -65,4 +65,12 @@ class ProblemDetails(BaseModel):
     expiry: str | None = absent("Last day on which seats are given; null is never.", format="date")
     held: int = absent("How many of them are holds; left out when there are none.")
     missing: list[str] = absent("The scopes that are needed and not there.")
+    used: int = absent("Units used in this period.")
+    remaining: int | None = absent("Units left of this period; null is unlimited.")
+    resets_at: str | None = absent("When the next period begins; null is never.", format="date-time")
+    live: int = absent("Leases that have a place.")
+    frees_at: str | None = absent(
+        "When the first place is free if its lease has no further heartbeat.", format="date-time"
+    )
+    events: list[dict[str, Any]] = absent("What each event of a batch met; none of them was recorded.")
     errors: list[FieldError] = absent("What is wrong with which field.")

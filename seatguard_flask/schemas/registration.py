@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -13,6 +13,7 @@ from seatguard_flask.schemas.asking import (
     Email,
     ServiceType,
     Username,
+    whole,
 )
 from seatguard_flask.schemas.refusals import absent
 
@@ -45,18 +46,11 @@ class TransferUser(AskedStrictly):
     service_type: ServiceType = None
 
 
-def _whole(value: Any) -> Any:
-    """Query parameters are text; only plain digits are a number."""
-    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and len(value) < 20:
-        return int(value)
-    return value
-
-
 class ListUsers(AskedByUrl):
     """List the users who have a seat."""
 
     limit: Annotated[
-        int, BeforeValidator(_whole), Field(strict=True, ge=1, le=200, description="Most users to list.")
+        int, BeforeValidator(whole), Field(strict=True, ge=1, le=200, description="Most users to list.")
     ] = 50
     after: Annotated[str | None, Field(description="`next` of the page before.")] = None
 

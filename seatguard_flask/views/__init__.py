@@ -1,7 +1,16 @@
 """One module a slice: it reads, asks the engine, and encodes. Decisions are made in the engine."""
 
 from seatguard_flask.routes import Route
-from seatguard_flask.views import admin, holds, operations, registration, validation, waiting
+from seatguard_flask.views import (
+    admin,
+    holds,
+    leases,
+    operations,
+    registration,
+    usage,
+    validation,
+    waiting,
+)
 
 ROUTES: tuple[Route, ...] = (
     *validation.ROUTES,
@@ -9,6 +18,8 @@ ROUTES: tuple[Route, ...] = (
     *holds.ROUTES,
     *waiting.ROUTES,
     *admin.ROUTES,
+    *usage.ROUTES,
+    *leases.ROUTES,
     *operations.ROUTES,
 )
 """Every route of the API."""

@@ -116,9 +116,14 @@ class World:
         return sorted(page.items, key=lambda entry: entry.id)
 
 
-def make_world(options: seatguard.EngineOptions | None = None, store: Any = None, **config: Any) -> World:
+def make_world(
+    options: seatguard.EngineOptions | None = None,
+    store: Any = None,
+    steady: FrozenClock | None = None,
+    **config: Any,
+) -> World:
     clock, ticks = FrozenClock(), Ticks()
-    store = store or seatguard.open_store("memory:", clock=clock)
+    store = store or seatguard.open_store("memory:", clock=clock, steady=steady)
     engine = seatguard.Seatguard(store, clock=clock, options=options, monotonic=ticks)
     return World(engine, clock, ticks, config)
 
