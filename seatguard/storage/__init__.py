@@ -76,7 +76,7 @@ def open_store(
     >>> store = open_store("memory:")
     """
     if gate is not None and gate != url:
-        return open_gate(gate, open_store(url, clock=clock, steady=steady), clock=clock)
+        return open_gate(gate, open_store(url, clock=clock, steady=steady), clock=clock, steady=steady)
     scheme = urlsplit(url).scheme.partition("+")[0]
     if scheme == "memory":
         from seatguard.storage.memory import MemoryGate, MemoryLedger, MemoryRows, memory_meters
@@ -94,7 +94,7 @@ def open_store(
     )
 
 
-def open_gate(url: str, beside: Store, *, clock: Clock = system_clock) -> Store:
+def open_gate(url: str, beside: Store, *, clock: Clock = system_clock, steady: Clock | None = None) -> Store:
     """The same store with its seats kept by a gate of its own; the ledger keeps a copy of them.
 
     Args:
@@ -116,4 +116,4 @@ def open_gate(url: str, beside: Store, *, clock: Clock = system_clock) -> Store:
         if missing.name != "redis":
             raise
         raise Misconfigured("SEATGUARD_GATE_URI needs redis-py: pip install 'seatguard[redis]'") from missing
-    return open_redis_gate(url, beside, clock=clock)
+    return open_redis_gate(url, beside, clock=clock, steady=steady)

@@ -48,3 +48,13 @@ class TestLeasesInMemory(InMemory, LeaseContract):
 
 class TestLeasesOnSql(OnSql, LeaseContract):
     pass
+
+
+class TestRatesOnRedis(RateContract):
+    """Beside a ledger in memory, on one server and on a cluster."""
+
+    @pytest.fixture
+    def store(self, clock: FrozenClock, steady: FrozenClock, gate_url: str) -> Iterator[Store]:
+        store = open_store("memory:", gate=gate_url, clock=clock, steady=steady)
+        yield store
+        store.ledger.close()

@@ -40,3 +40,8 @@ def keys_of(subscription: str) -> tuple[str, ...]:
     mine = f"seatguard:{{{shard}}}:{subscription}"
     parts = (f"{mine}:{part}" for part in ("pool", "seats", "holders", "holds", "order"))
     return (generation_of(shard), *parts, journal_of(shard))
+
+
+def window_of(tenant: str, subscription: str, meter: str, caller: str) -> str:
+    """The key of a caller's rate window."""
+    return f"seatguard:{{{shard_of(subscription)}}}:{subscription}:rate:{tenant}:{meter}:{caller}"

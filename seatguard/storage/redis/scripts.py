@@ -23,7 +23,10 @@ class Script:
 
 @functools.cache
 def scripts() -> Mapping[str, Script]:
-    """All scripts by the names of their files; a file beginning with ``_`` is a part of others."""
+    """All scripts by the names of their files; a file beginning with ``_`` is a part of others.
+
+    Those about rates share nothing with those about seats: ``rates/hit``.
+    """
     folder = files(__package__) / "lua"
     texts = {
         one.name.removesuffix(".lua"): one.read_text("utf-8")
@@ -34,8 +37,12 @@ def scripts() -> Mapping[str, Script]:
     found = {}
     for name, text in sorted(texts.items()):
         needs_writing = "record(" in text or "may_write(" in text
-        source = prelude + (writing if needs_writing else "") + text
-        # Redis names a script by SHA-1; nothing here rests on its strength.
-        digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-        found[name] = Script(source, digest)
+        found[name] = _script(prelude + (writing if needs_writing else "") + text)
+    for one in (folder / "rates").iterdir():
+        found[f"rates/{one.name.removesuffix('.lua')}"] = _script(one.read_text("utf-8"))
     return found
+
+
+def _script(source: str) -> Script:
+    # Redis names a script by SHA-1; nothing here rests on its strength.
+    return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
