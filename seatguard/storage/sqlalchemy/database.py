@@ -31,6 +31,7 @@ from seatguard.storage.breaker import Breaker
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.raw import Raw, RawRunner
 from seatguard.storage.sqlalchemy.tables import SCHEMA_HEAD, metadata, number, schema_version
+from seatguard.storage.sqlalchemy.together import Job, Together
 
 PATIENCE = 2.5
 """Seconds one unit may take, waiting and retrying included; a caller answers within three."""
@@ -67,6 +68,7 @@ class Database:
         self.url = _complete(url)
         self.engine = _engine(self.url)
         self._raw = Raw(self.engine)
+        self._together = Together(self._write_together, patience=PATIENCE, longest=QUEUE)
         self._writing = threading.Lock()
         self._written = 0.0
         self._breaker = Breaker(time.monotonic)
@@ -151,16 +153,33 @@ class Database:
         """
 
         def unit() -> T:
-            with self._serialized(write), self._raw.opened() as runner:
+            if write and self.is_sqlite:
+                return self._together.run(act)
+            with self._raw.opened() as runner:
                 if not write:
                     return self._autocommitted(runner, act)
-                if self.is_sqlite:
-                    runner.act(lambda: _begin_immediately(runner.driver))
                 result = act(runner)
                 runner.commit()
                 return result
 
         return self._again(unit)
+
+    def _write_together(self, jobs: list[Job]) -> None:
+        """See ``together``; the others of this process's writers queue at the same lock."""
+        with self._serialized(write=True), self._raw.opened() as runner:
+            runner.act(lambda: _begin_immediately(runner.driver))
+            if len(jobs) == 1:
+                jobs[0].run(runner)
+            else:
+                for job in jobs:
+                    runner.run("SAVEPOINT one", ())
+                    try:
+                        job.run(runner)
+                    except Exception as error:  # noqa: BLE001 - its own thread raises it
+                        job.fail(error)
+                        runner.run("ROLLBACK TO one", ())
+                    runner.run("RELEASE one", ())
+            runner.commit()
 
     def look(self, act: Callable[[Connection], T]) -> T:
         """Run a unit that only reads, through all of SQLAlchemy's layers; again when a restart undid it.
@@ -250,6 +269,7 @@ class Database:
     def after_fork(self) -> None:
         """Leave the parent's connections to the parent; two processes on one would mix answers."""
         self._writing = threading.Lock()
+        self._together = Together(self._write_together, patience=PATIENCE, longest=QUEUE)
         self._breaker = Breaker(time.monotonic)
         self.engine.dispose(close=False)
 
