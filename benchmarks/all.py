@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth, guards, imports, register, validate
+from benchmarks import goals, growth, guards, imports, register, validate
 from benchmarks.measuring import Report, machine
 
 README = Path(__file__).with_name("README.md")
@@ -52,12 +52,13 @@ def main() -> None:
             failed = True
             traceback.print_exc()
             report.remark("stopped by an error: what is missing here was not measured")
-    print(f"\n{report.markdown()}\n\n{time.monotonic() - began:.0f} seconds")
+    found = f"{report.markdown()}\n\n### goals\n\n{goals.table(report)}"
+    print(f"\n{found}\n\n{time.monotonic() - began:.0f} seconds")
     if options.write:
         text = README.read_text()
         before, _, rest = text.partition(BEGIN)
         _, _, after = rest.partition(END)
-        README.write_text(f"{before}{BEGIN}\n\n{report.markdown()}\n\n{END}{after}")
+        README.write_text(f"{before}{BEGIN}\n\n{found}\n\n{END}{after}")
     sys.exit(int(failed))
 
 

@@ -5,6 +5,7 @@ Both in one app and one process, so that they share its memory, its garbage coll
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import sys
@@ -15,7 +16,8 @@ from flask import Flask, request
 from seatguard_flask import Seatguard
 
 VALIDATE = "/api/v1/validate-subscription"
-BARE, AGAIN = "/bare", "/bare-again"
+FIRST = "/first/v1/validate-subscription"
+BARE, AGAIN, LIMITED = "/bare", "/bare-again", "/limited"
 
 STORE, MAX_AGE = "BENCHMARK_STORE", "BENCHMARK_MAX_AGE"
 
@@ -26,6 +28,12 @@ def create(store: str, max_age: float) -> Flask:
     app.config["SEATGUARD_STORAGE_URI"] = store
     app.config["SEATGUARD_VALIDATE_MAX_AGE"] = max_age
     Seatguard(app)
+    # Once more on the same app, answering before Flask begins.
+    app.config["FIRST_SEATGUARD_STORAGE_URI"] = store
+    app.config["FIRST_SEATGUARD_VALIDATE_MAX_AGE"] = max_age
+    app.config["FIRST_SEATGUARD_VALIDATE_FIRST"] = True
+    app.config["FIRST_SEATGUARD_URL_PREFIX"] = FIRST.removesuffix("/validate-subscription")
+    Seatguard(app, name="first")
 
     def bare() -> dict[str, Any]:
         asked = request.get_json()
@@ -44,6 +52,12 @@ def create(store: str, max_age: float) -> Flask:
 
     app.add_url_rule(BARE, "bare", bare, methods=["POST"])
     app.add_url_rule(AGAIN, "again", bare, methods=["POST"])
+    if importlib.util.find_spec("flask_limiter") is not None:
+        from flask_limiter import Limiter
+
+        limiter = Limiter(lambda: "everybody", app=app, storage_uri="memory://")
+        limited = limiter.limit("1000000000 per minute")(bare)
+        app.add_url_rule(LIMITED, "limited", limited, methods=["POST"])
     return app
 
 
@@ -81,7 +95,7 @@ def call(app: Flask, path: str, body: bytes) -> bytes:
 
     chunks = app(environ, start)
     answered = b"".join(chunks)
-    chunks.close()  # type: ignore[attr-defined]
+    getattr(chunks, "close", lambda: None)()
     if statuses != ["200 OK"]:
         raise RuntimeError(f"{path} answered {statuses} {answered!r}")
     return answered

@@ -43,6 +43,8 @@ def _measure(report: Report, place: Place) -> None:
     _alone(report, place, arena)
     _no_and_again(report, place)
     _crowded(report, place, arena)
+    if place.name == "SQLite":
+        _threads(report, arena)
 
 
 def _alone(report: Report, place: Place, arena: Arena) -> None:
@@ -157,6 +159,27 @@ def _crowded(report: Report, place: Place, arena: Arena) -> None:
         f"{place.name}, the one service: counter {live:,}, seats {rows:,}, entries {entries:,}; "
         "three equal numbers are a count that held"
     )
+
+
+def _threads(report: Report, arena: Arena) -> None:
+    """One process of sixteen threads on one file: what they wait for is each other and the disk."""
+    seconds = 0.3 if report.quick else 1.5
+    worst: dict[str, list[float]] = {GATE: [], HAND: []}
+    with crowd(arena, processes=1, threads=16) as people:
+
+        def contender(way: str) -> Callable[[], float]:
+            def measure() -> float:
+                ran = people.run(way, range(1), seconds)
+                worst[way].append(ran.worst_ms)
+                return ran.rate
+
+            return measure
+
+        samples = interleave({way: contender(way) for way in (GATE, HAND)}, report.rounds(7))
+    title = "takes, 1 process x 16 threads, one service, SQLite"
+    report.compare(title, samples, GATE, HAND, unit="/s", better=RATE)
+    late = {way: values[1:] for way, values in worst.items()}
+    report.compare(f"{title}: longest wait", late, GATE, HAND, unit="ms")
 
 
 def _live(arena: Arena) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ uncached (``SEATGUARD_VALIDATE_MAX_AGE=0``) reads key, terms and count from the 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import itertools
 import json
 import os
@@ -31,7 +32,19 @@ from tests.servers import processes
 
 CALLERS = 16
 ENDLESS = 1_000_000_000
-CONTENDERS = {"validate": apps.VALIDATE, "bare Flask JSON route": apps.BARE, "bare again": apps.AGAIN}
+BARE, LIMITED, FIRST = (
+    "bare Flask JSON route",
+    "the same behind Flask-Limiter, in memory",
+    "validate before Flask",
+)
+CONTENDERS = {
+    "validate": apps.VALIDATE,
+    FIRST: apps.FIRST,
+    BARE: apps.BARE,
+    "bare again": apps.AGAIN,
+    **({LIMITED: apps.LIMITED} if importlib.util.find_spec("flask_limiter") else {}),
+}
+PAIRS = (("validate", BARE), ("validate", LIMITED), (FIRST, BARE))
 
 
 def run(report: Report, options: argparse.Namespace) -> None:
@@ -69,14 +82,22 @@ def _in_process(report: Report, arena: Arena, max_age: float, what: str) -> None
             report.rounds(21),
         )
     app.extensions["seatguard"]["seatguard"].engine.close()
-    report.compare(
-        f"validate in process, {what}",
-        samples,
-        *list(CONTENDERS)[:2],
-        unit="µs",
-        control="bare again",
-        note=f"bodies answered: {sizes[apps.VALIDATE]} and {sizes[apps.BARE]} bytes",
-    )
+    for a, b in _pairs(max_age):
+        report.compare(
+            f"validate in process, {what}",
+            samples,
+            a,
+            b,
+            unit="µs",
+            control="bare again" if b == BARE else None,
+            note=f"bodies answered: {sizes[CONTENDERS[a]]} and {sizes[CONTENDERS[b]]} bytes",
+        )
+
+
+def _pairs(max_age: float) -> list[tuple[str, str]]:
+    """What is compared: before Flask only what is remembered is answered."""
+    pairs = [pair for pair in PAIRS if pair[1] in CONTENDERS]
+    return pairs if max_age else pairs[:1]
 
 
 def _caller(app: Flask, path: str, bodies: Iterator[bytes]) -> Callable[[], object]:
@@ -101,10 +122,11 @@ def _over_http(report: Report, arena: Arena, max_age: float, what: str) -> None:
             {name: contender(name, path) for name, path in CONTENDERS.items()}, report.rounds(9)
         )
     late = {name: values[1:] for name, values in waits.items()}
-    names = list(CONTENDERS)[:2]
     title = f"validate over HTTP, {what}"
-    report.compare(title, samples, *names, unit="/s", better=RATE, control="bare again")
-    report.compare(f"{title}: p99", late, *names, unit="ms", control="bare again")
+    for a, b in _pairs(max_age):
+        control = "bare again" if b == BARE else None
+        report.compare(title, samples, a, b, unit="/s", better=RATE, control=control)
+    report.compare(f"{title}: p99", late, "validate", BARE, unit="ms", control="bare again")
 
 
 @contextmanager

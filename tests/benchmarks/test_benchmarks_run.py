@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.goals import GOALS, table
+from benchmarks.measuring import Report
+from benchmarks.validate import BARE, FIRST
 from tests.servers.availability import on_ci
 
 REPOSITORY = Path(__file__).parents[2]
@@ -45,15 +48,18 @@ def test_every_benchmark_names_the_machine_and_prints_ratios() -> None:
 
 
 def test_validate_is_measured_in_process_and_over_http_cached_and_not() -> None:
-    """One line each for the ways a validate is served."""
+    """One line each for the ways a validate is served, and before Flask where it is remembered."""
     printed = run("validate", "--places", "SQLite")
 
     assert titles(printed) == [
-        f"validate {served}, {how}, SQLite{what}"
-        for how in ("cached", "uncached")
-        for served, what in (("in process", ""), ("over HTTP", ""), ("over HTTP", ": p99"))
+        *["validate in process, cached, SQLite"] * 3,
+        *["validate over HTTP, cached, SQLite"] * 3,
+        "validate over HTTP, cached, SQLite: p99",
+        "validate in process, uncached, SQLite",
+        "validate over HTTP, uncached, SQLite",
+        "validate over HTTP, uncached, SQLite: p99",
     ]
-    assert len(RATIO.findall(printed)) == 6
+    assert len(RATIO.findall(printed)) == 10
 
 
 @pytest.mark.parametrize(
@@ -70,11 +76,29 @@ def test_register_is_measured_alone_and_in_a_crowd_and_counts_right(place: str) 
     if "not measured" in printed and not on_ci():
         pytest.skip(printed)
 
-    assert len(RATIO.findall(printed)) == 14
+    assert len(RATIO.findall(printed)) == (16 if place == "SQLite" else 14)
     assert f'{place}: rows written by all the "no" and repetitions: 0 seats, 0 entries' in printed
     found = re.search(r"counter ([\d,]+), seats ([\d,]+), entries ([\d,]+)", printed)
     assert found is not None
     assert len(set(found.groups())) == 1
+
+
+def test_every_goal_is_told_met_missed_or_not_measured() -> None:
+    """The ratio's median decides, in the direction that is better; nothing is passed over."""
+    report = Report()
+    report.section("validate")
+    rates = {"validate": [90.0, 100.0, 96.0], BARE: [100.0, 100.0, 100.0], FIRST: [140.0, 140.0, 160.0]}
+    for a in ("validate", FIRST):
+        report.compare("validate over HTTP, cached, SQLite", rates, a, BARE, unit="/s")
+    report.compare("validate in process, uncached, SQLite", rates, FIRST, BARE, unit="µs")
+    rows = table(report).splitlines()[2:]
+    assert len(rows) == len(GOALS)
+    assert [row.rsplit("|", 3)[1:3] for row in rows[:4]] == [
+        [" 0.96 ", " met "],
+        [" not measured here ", " "],
+        [" 1.4 ", " **missed** "],
+        [" not measured here ", " "],
+    ]
 
 
 def test_guards_are_measured_against_the_same_view_without() -> None:

@@ -1,0 +1,128 @@
+"""The goals that Seatguard set itself, each with the figure that it has to reach, and what was measured.
+
+    python -m benchmarks.goals [--quick]
+
+A goal is a ratio of two things measured in the same rounds; see ``benchmarks/measuring.py``. Some are shown
+elsewhere: what a guard costs by ``benchmarks.guards``, what a killed server loses by a test that counts it,
+``tests/storage/test_haste.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from dataclasses import dataclass
+
+from benchmarks import growth, imports, register, validate
+from benchmarks.measuring import Figure, Report, command
+from benchmarks.peers import GATE, HAND, ORM, SAME_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One ratio, and where it should be.
+
+    Attributes:
+        title: of the figure, as the benchmark names it.
+        at_least: where more is better.
+        at_most: where less is better.
+    """
+
+    name: str
+    title: str
+    a: str
+    b: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def told(self, figure: Figure | None) -> str:
+        """One line of the table."""
+        wanted = f">= {self.at_least:g}" if self.at_least is not None else f"<= {self.at_most:g}"
+        row = f"| {self.name} | {self.title} | {self.a} / {self.b} | {wanted} |"
+        if figure is None:
+            return f"{row} not measured here | |"
+        ratio = statistics.median(figure.ratios)
+        met = ratio >= self.at_least if self.at_least is not None else ratio <= (self.at_most or 0)
+        return f"{row} {ratio:.3g} | {'met' if met else '**missed**'} |"
+
+
+_ONE = "takes, 4 processes x 4 threads, one service"
+_MANY = "takes, 4 processes x 4 threads, 1,000 services"
+_COUNTER = "check by the counter"
+_THREADS = "takes, 1 process x 16 threads, one service, SQLite"
+
+GOALS = (
+    Goal("P1", "validate over HTTP, cached, SQLite", "validate", validate.BARE, at_least=0.95),
+    Goal("P2", "validate over HTTP, cached, SQLite", "validate", validate.LIMITED, at_least=1.5),
+    Goal("P3", "validate over HTTP, cached, SQLite", validate.FIRST, validate.BARE, at_least=1.5),
+    Goal("P5", "validate in process, uncached, SQLite", "validate", validate.BARE, at_most=2.2),
+    Goal("P5", "validate in process, uncached, PostgreSQL", "validate", validate.BARE, at_most=2.7),
+    Goal("P6", f"{_ONE}, PostgreSQL 1 ms", GATE, ORM, at_least=12),
+    Goal("P7", f"{_ONE}, PostgreSQL 1 ms", GATE, HAND, at_least=4),
+    Goal(
+        "P8",
+        "takes, one service against 1,000, PostgreSQL 1 ms",
+        f"{GATE}, one service",
+        f"{GATE}, many",
+        at_least=0.55,
+    ),
+    Goal("P9", f"{_MANY}, PostgreSQL 1 ms", GATE, HAND, at_least=0.75),
+    Goal("P10", "take, one client, SQLite", GATE, SAME_ROWS, at_most=1 / 0.55),
+    Goal("P10", "take, one client, SQLite", GATE, ORM, at_most=1 / 15),
+    Goal("P11", _THREADS, GATE, HAND, at_least=5),
+    Goal("P11", f"{_THREADS}: longest wait", GATE, HAND, at_most=1 / 50),
+    Goal("P13", f"{_ONE}, MariaDB", GATE, ORM, at_least=3),
+    Goal(
+        "P13",
+        "takes, one service against 1,000, MariaDB",
+        f"{GATE}, one service",
+        f"{GATE}, many",
+        at_least=0.85,
+    ),
+    Goal("P14", "take, PostgreSQL", "1,000,000 seats", "1,000 seats", at_most=1.5),
+    Goal("P14", "take, SQLite", "1,000,000 seats", "1,000 seats", at_most=1.5),
+    Goal(
+        "P15", "1,000,000 seats, PostgreSQL", "check by the counter", "check by SELECT count(*)", at_most=0.01
+    ),
+    Goal(
+        "P17",
+        "refused and repeated, PostgreSQL 1 ms",
+        'a "no" at the limit',
+        "a take that gives a seat",
+        at_most=0.2,
+    ),
+    Goal(
+        "P17",
+        "refused and repeated, PostgreSQL 1 ms",
+        "a user who has a seat",
+        "a take that gives a seat",
+        at_most=0.2,
+    ),
+    Goal("P19", "import: time", "import seatguard_flask", "import flask, sqlalchemy", at_most=1.1),
+)
+
+
+def table(report: Report) -> str:
+    """Every goal beside what the report has of it."""
+    figures = {
+        (figure.title, figure.a, figure.b): figure
+        for kept in report.sections.values()
+        for figure in kept
+        if isinstance(figure, Figure)
+    }
+    rows = [goal.told(figures.get((goal.title, goal.a, goal.b))) for goal in GOALS]
+    head = "| goal | what | A / B | wanted | measured | |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+
+
+def run(report: Report, options: argparse.Namespace) -> None:
+    """Measure everything that a goal asks about, and print the table."""
+    imports.run(report, options)
+    validate.run(report, argparse.Namespace(services=10_000, places=("SQLite", "PostgreSQL")))
+    register.run(report, argparse.Namespace(places=register.ALL))
+    growth.run(report, argparse.Namespace(places=growth.ALL, sizes=growth.SIZES))
+    print(f"\n{table(report)}")
+
+
+if __name__ == "__main__":
+    command("The goals, and what was measured.", run)
