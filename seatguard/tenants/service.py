@@ -10,7 +10,7 @@ from seatguard.clock import Clock
 from seatguard.errors import Conflict, InvalidInput, NotFound
 from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts
-from seatguard.records import KEEP, Keep, valid_flag, valid_name, valid_slug
+from seatguard.records import KEEP, Keep, every, valid_flag, valid_name, valid_slug
 from seatguard.tenants.model import DEFAULT_SLUG, Tenant
 from seatguard.tenants.ports import Ledger
 
@@ -35,6 +35,11 @@ class TenantService:
         if found is None:
             raise NotFound("tenant", slug)
         return found
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all tenants, in the order in which they were made."""
+        with self._ledger.read_all() as work:
+            return tuple(tenant.id for tenant in every(work.tenants))
 
     def get(self, actor: Actor) -> Tenant:
         """The actor's own tenant."""

@@ -15,6 +15,7 @@ from seatguard_flask.cli.exits import EPILOG
 COMMANDS = {
     "demo": "seatguard_flask.cli.demo:demo",
     "serve": "seatguard_flask.cli.serve:serve",
+    "work": "seatguard_flask.cli.work:work",
     "apply": "seatguard_flask.cli.manifests:apply",
     "export": "seatguard_flask.cli.manifests:export",
     "plan": "seatguard_flask.cli.plans:plan",
