@@ -64,7 +64,7 @@ def _replies(engine: Seatguard, actor: Actor) -> int:
 
 
 CHORES = (
-    Chore("relay", 0.1, _relay, of_tenant=False),
+    Chore("relay", 0.05, _relay, of_tenant=False),
     Chore("refusals", 10, _refusals, of_tenant=False),
     Chore("holds", 15, _holds),
     Chore("checkpoints", 10, _checkpoint),

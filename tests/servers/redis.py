@@ -119,6 +119,17 @@ class RedisServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def copy(self) -> Path:
+        """The append-only file as it is now, put aside."""
+        aside = self._folder / f"aside-{time.monotonic_ns()}"
+        shutil.copytree(self._folder / "appendonlydir", aside)
+        return aside
+
+    def put_back(self, copy: Path) -> None:
+        """Go back to a copy, as a disk that was not written in time does."""
+        shutil.rmtree(self._folder / "appendonlydir")
+        shutil.copytree(copy, self._folder / "appendonlydir")
+
     def restart(self) -> None:
         """Serve the same data on the same port again."""
         if self._process is not None and self._process.is_running():

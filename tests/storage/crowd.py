@@ -19,34 +19,39 @@ spawn = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True)
 class Arena:
-    """A database with one subscription, as a value that other processes can be given."""
+    """A database with one subscription, as a value that other processes can be given.
+
+    With ``gate`` the seats are kept there.
+    """
 
     url: str
     tenant: str
     project: str
     subscription: str
+    gate: str | None = None
 
     @classmethod
-    def build(cls, url: str, *, limit: int) -> Arena:
+    def build(cls, url: str, *, limit: int, gate: str | None = None) -> Arena:
         """Migrate the database and put one subscription on it."""
         migrate(url)
-        engine = Seatguard.open(url)
+        engine = Seatguard.open(url, gate=gate)
         actor = engine.actor("test", "arena")
         client = engine.clients.add(actor, name="Client")
         project = engine.projects.add(actor, client.id, name="Project", domains=("acme.example",))
         subscription = engine.subscriptions.add(actor, project.id, limit=limit)
         engine.close()
-        return cls(url, actor.tenant, project.id, subscription.id)
+        return cls(url, actor.tenant, project.id, subscription.id, gate)
 
     def open(self) -> Seatguard:
         """An engine of this process's own."""
-        return Seatguard.open(self.url, options=EngineOptions(max_age=1.0))
+        return Seatguard.open(self.url, gate=self.gate, options=EngineOptions(max_age=1.0))
 
     def audit(self) -> dict[str, int]:
         """Seats by the counter, by the rows and by the journal; every checker must find nothing."""
         engine = self.open()
         actor = engine.actor("test", "audit", tenant=self.tenant)
         where = engine.where(self.project)
+        engine.relay()
         assert list(engine.verify(actor)) == []
         assert list(engine.journal.verify(actor)) == []
         rows, after = 0, None

@@ -37,6 +37,7 @@ from seatguard.seats.model import (
 )
 from seatguard.seats.ports import Lapse, Seal
 from seatguard.storage.beside import Count, Home
+from seatguard.storage.locking import Section
 from seatguard.storage.ports import Ledger
 from seatguard.storage.redis import wire
 from seatguard.storage.redis.pools import Answer, Pools
@@ -327,6 +328,7 @@ class RedisGate:
                     return outcome
                 continue
             if seal is None:
+                self._confirmed(entry, outcome)
                 return outcome
             reply = seal(outcome) if isinstance(outcome, sealed) else None
             kept = "" if reply is None else wire.reply(reply)
@@ -336,10 +338,32 @@ class RedisGate:
                 done = self._pools.ask(verb, tenant, subscription, mode, text, kept, *arguments)
                 if done[0] != answer[0] or (len(done) > _SEAT.start and done[3] != answer[3]):
                     continue
+            self._confirmed(entry, outcome)
             if reply is not None:
                 self._keep(reply)
             return outcome
         raise StorageUnavailable("the subscription changes faster than it can be read; ask again")
+
+    def _confirmed(self, entry: Draft, outcome: Outcome) -> None:
+        """Where answers wait for the ledger: wait until it has what this one tells of."""
+        if not self._server.confirms:
+            return
+        match outcome:
+            case Taken(seat, _) | AlreadyHeld(seat, _) | Renewed(seat, _) | Transferred(seat):
+                free = False
+            case Released(seat, _):
+                free = True
+            case _:
+                return
+
+        def stands(section: Section) -> bool:
+            copy = section.seat(seat.id)
+            if copy is None:
+                return free
+            return (copy.holder_key, copy.lapses_at) == (seat.holder_key, seat.lapses_at)
+
+        if not self._relay.confirm(entry, stands):
+            raise StorageUnavailable("the gate was emptied before the ledger had the seat; ask again")
 
     def _keep(self, reply: Reply) -> None:
         """Keep a reply at once; the relay would bring it a moment later."""

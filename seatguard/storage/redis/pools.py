@@ -97,27 +97,27 @@ class Pools:
     def _fill(self, tenant: str, subscription: str) -> None:
         """Fill a pool from the ledger, after the ledger has got all there is to get from here."""
         with self._filling[shard_of(subscription)]:
+            before = self._server.field(keys_of(subscription)[1], "generation") or b""
             if self.once("usage", tenant, subscription)[0] == b"unknown":
                 self._relay.drain(shard_of(subscription))
-                self._home.within(tenant, subscription, lambda section: self._filled(section, tenant))
+                self._home.within(
+                    tenant, subscription, lambda section: self._filled(section, tenant, before.decode())
+                )
 
-    def _filled(self, section: Section, tenant: str) -> None:
+    def _filled(self, section: Section, tenant: str, before: str) -> None:
         pool, token = section.pool(), uuid4().hex
 
-        def step(name: str, *arguments: str) -> bytes:
-            answer = self.once("restore", tenant, pool.subscription, name, token, *arguments)
-            kind: bytes = answer[0]
-            if kind == b"lost":
-                raise StorageUnavailable("the gate was emptied while it was filled; ask again")
-            return kind
+        def goes(step: str, *arguments: str) -> bool:
+            answer = self.once("restore", tenant, pool.subscription, step, token, *arguments)
+            return bool(answer[0] == b"go")
 
-        if step("begin") == b"known":
-            return
-        after = 0
-        while seats := section.seats(after=after, limit=_AT_ONCE):
-            step("fill", _text([wire.restored(seat) for seat in seats]))
+        after, going = 0, goes("begin", before)
+        while going and (seats := section.seats(after=after, limit=_AT_ONCE)):
+            going = goes("fill", _text([wire.restored(seat) for seat in seats]))
             after = seats[-1].number
-        step("end", *wire.admission(Admission.of(pool)))
+        if going:
+            goes("end", *wire.admission(Admission.of(pool)))
+        # Where it did not go on, somebody else came in between: the caller asks again, and finds out.
 
 
 def _text(rows: Sequence[Sequence[str]]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+
+from cachetools import LRUCache
 
 from seatguard.errors import Conflict, NotFound
 from seatguard.idempotency.model import Reply
@@ -62,6 +65,9 @@ class Relay:
     def __init__(self, server: Server, home: Home) -> None:
         self._server = server
         self._home = home
+        self._turn = [threading.Lock() for _ in range(SHARDS)]
+        self._brought: LRUCache[str, None] = LRUCache(maxsize=10_000)
+        self._noting = threading.Lock()
 
     def run(self) -> int:
         """Move everything that is waiting now.
@@ -93,6 +99,25 @@ class Relay:
             waiting -= len(found)
         return moved
 
+    def confirm(self, entry: Draft, stands: Callable[[Section], bool]) -> bool:
+        """Bring an entry that was just written into the ledger, with all that waits beside it.
+
+        Threads that want the same do it together: the first of them moves the entries of all.
+
+        Args:
+            stands: looks in the ledger for what the entry tells of, where somebody else moved it.
+
+        Returns:
+            whether the ledger has it; else a flush came in between, and it is gone.
+        """
+        shard = shard_of(entry.stream)
+        with self._turn[shard]:
+            if entry.id not in self._brought:
+                self.drain(shard)
+            if entry.id in self._brought:
+                return True
+        return self._home.within(entry.tenant, entry.stream, stands)
+
     def has_entries_of(self, subscription: str) -> bool:
         """Whether entries of that subscription wait."""
         found = self._server.entries(journal_of(shard_of(subscription)), most=10 * _AT_ONCE)
@@ -105,16 +130,25 @@ class Relay:
         moved = 0
         for (tenant, subscription), entries in by_subscription.items():
             try:
-                moved += self._home.within(tenant, subscription, partial(self._placed, entries=entries))
+                count, there = self._home.within(tenant, subscription, partial(self._placed, entries=entries))
             except NotFound:
                 logger.error("entries of subscription %s have no place in the ledger", subscription)
+                continue
+            moved += count
+            with self._noting:
+                self._brought.update(dict.fromkeys(there))
         return moved
 
-    def _placed(self, section: Section, entries: Sequence[Moved]) -> int:
+    def _placed(self, section: Section, entries: Sequence[Moved]) -> tuple[int, set[str]]:
+        """Write what is not there yet.
+
+        Returns:
+            how many entries that were, and the ids of those that are there now.
+        """
         there = section.recorded([one.entry.id for one in entries])
         new = [one for one in entries if one.entry.id not in there]
         if not new:
-            return 0
+            return 0, there
         subscription = new[0].entry.stream
         # The pool was flushed and filled again before these came: it knows nothing of them, and their
         # seats may be others' by now. Nobody fills it while its row is locked here.
@@ -131,7 +165,7 @@ class Relay:
         pool = section.pool()
         if new:
             section.recount(pool.live, pool.held)
-        return len(new)
+        return len(new), there | {one.entry.id for one in new}
 
 
 def _copy(section: Section, one: Moved) -> None:

@@ -39,9 +39,13 @@ class Server:
     Args:
         client: of redis-py, for one server or a cluster.
         wait_replicas: how many replicas must have a write before it is answered; 0 waits for none.
+        confirms: whether a write is answered only when the ledger has it.
     """
 
-    def __init__(self, client: Any, *, clustered: bool, wait_replicas: int = 0) -> None:
+    def __init__(
+        self, client: Any, *, clustered: bool, wait_replicas: int = 0, confirms: bool = False
+    ) -> None:
+        self.confirms = confirms
         self._client = client
         self._clustered = clustered
         self._wait_replicas = wait_replicas
@@ -115,16 +119,13 @@ class Server:
             StorageUnavailable: it does not answer.
             Misconfigured: it may evict keys: seats would be given anew.
         """
-        for policy in self.ask(self._policies):
-            if policy != "noeviction":
-                raise Misconfigured(
-                    f"the gate's server has maxmemory-policy {policy!r} and may delete seats when its memory"
-                    " is full: set `maxmemory-policy noeviction`"
-                )
+        self.ask(self._check_policy)
 
     def durability(self) -> str:
         """What an answered take survives, in one sentence."""
         modes = set(self.ask(self._modes))
+        if self.confirms:
+            return "every answered take is in the ledger, and survives what the ledger survives"
         waits = f", {self._wait_replicas} replicas have it as well" if self._wait_replicas else ""
         if modes == {"always"}:
             return (
@@ -169,20 +170,31 @@ class Server:
 
     def _prepare(self) -> None:
         """Give a server the scripts that has none, after marking what it holds as unknown."""
-        self.check()
+        known = self._client.script_exists(*(script.digest for script in scripts().values()))
+        if all(known):
+            return  # somebody else has marked it and brought them meanwhile
+        self._check_policy()
         generations = [generation_of(shard) for shard in range(SHARDS)]
         if self._clustered:
             for key in generations:
                 self._client.delete(key)
             for script in scripts().values():
                 self._client.script_load(script.source)
-        else:
-            self._client.delete(*generations)
+            return
+        self._client.delete(*generations)
+        with self._client.pipeline(transaction=False) as pipe:
             for script in scripts().values():
-                self._client.script_load(script.source)
+                pipe.execute_command("SCRIPT", "LOAD", script.source)
+            pipe.execute()
 
-    def _policies(self) -> list[str]:
-        return [str(one["maxmemory_policy"]) for one in self._infos("memory")]
+    def _check_policy(self) -> None:
+        for one in self._infos("memory"):
+            policy = one["maxmemory_policy"]
+            if policy != "noeviction":
+                raise Misconfigured(
+                    f"the gate's server has maxmemory-policy {policy!r} and may delete seats when its memory"
+                    " is full: set `maxmemory-policy noeviction`"
+                )
 
     def _modes(self) -> list[str]:
         """``always``, ``everysec`` or ``no`` of each server."""
@@ -209,7 +221,8 @@ def connect(url: str) -> Server:
 
     Args:
         url: ``redis://``, ``rediss://`` (TLS), ``valkey://``, ``valkeys://``; with ``+cluster`` in the scheme
-            one node of a cluster. ``?wait_replicas=1`` waits for a replica at every write.
+            one node of a cluster. ``?wait_replicas=1`` waits for a replica at every write;
+            ``?answer=ledger`` answers only when the ledger has the write.
 
     Raises:
         Misconfigured: the URL cannot be used.
@@ -221,6 +234,13 @@ def connect(url: str) -> Server:
     wait = options.pop("wait_replicas", "0")
     if not wait.isdigit():
         raise Misconfigured(f"wait_replicas is {wait!r} in the gate's URL: write a whole number")
+    answered = options.pop("answer", "gate")
+    if answered not in ("gate", "ledger"):
+        raise Misconfigured(
+            f"answer is {answered!r} in the gate's URL: write ledger, to answer when the ledger has the seat,"
+            " or gate"
+        )
+    confirms = answered == "ledger"
     plain = urlunsplit((scheme, parts.netloc, parts.path, urlencode(options), ""))
     settings: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_SECONDS,
@@ -231,11 +251,11 @@ def connect(url: str) -> Server:
         if kind == "cluster":
             if wait != "0":
                 raise Misconfigured("wait_replicas is for a single server with replicas, not for a cluster")
-            return Server(_Cluster(plain, settings), clustered=True)
+            return Server(_Cluster(plain, settings), clustered=True, confirms=confirms)
         client = redis.Redis.from_url(plain, retry=Retry(NoBackoff(), 0), **settings)
     except ValueError as error:
         raise Misconfigured(f"SEATGUARD_GATE_URI cannot be used: {error}") from error
-    return Server(client, clustered=False, wait_replicas=int(wait))
+    return Server(client, clustered=False, wait_replicas=int(wait), confirms=confirms)
 
 
 class _Cluster:

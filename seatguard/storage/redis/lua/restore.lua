@@ -2,10 +2,11 @@
 --
 -- Arguments, after those of the prelude:
 --   3 step   4 token of this filling
---   begin: empties the pool.
+--   begin: empties the pool; 5 the generation of the pool before the ledger was given all entries, or ''
 --   fill:  5 JSON [[seat id, number, since, holder's key, holder's name, e-mail, lapses_at], ...]
 --   end:   5 version   6 cap or ''   7 open: 1 or 0   8 opens_at or ''   9 closes_at or ''
--- Answers: known when the pool needs no filling; go on; lost when somebody else emptied it meanwhile.
+-- Answers: known when the pool needs no filling; go on; lost when somebody else filled or emptied it
+-- meanwhile: the ledger may miss entries of that.
 local step, token = ARGV[3], ARGV[4]
 local generation = redis.call('GET', GENERATION)
 
@@ -14,6 +15,7 @@ if step == 'begin' then
   if generation and field[1] == generation and tonumber(field[2]) == redis.call('HLEN', HOLDERS) then
     return {'known'}
   end
+  if (field[1] or '') ~= ARGV[5] then return {'lost'} end
   if not generation then
     generation = token
     redis.call('SET', GENERATION, generation)
