@@ -11,7 +11,7 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -63,12 +63,22 @@ class Crowd:
 
 
 @contextmanager
-def crowd(arena: Arena, *, processes: int = PROCESSES, threads: int = THREADS) -> Iterator[Crowd]:
-    """A crowd, ended afterwards."""
+def crowd(
+    arena: Arena,
+    *,
+    processes: int = PROCESSES,
+    threads: int = THREADS,
+    takers: Callable[[Arena], Takers] = Takers,
+) -> Iterator[Crowd]:
+    """A crowd, ended afterwards.
+
+    Args:
+        takers: makes what the threads of a process take seats with.
+    """
     pipes, workers = [], []
     for number in range(processes):
         here, there = _spawn.Pipe()
-        worker = _spawn.Process(target=_serve, args=(there, arena, number, threads), daemon=True)
+        worker = _spawn.Process(target=_serve, args=(there, arena, number, threads, takers), daemon=True)
         worker.start()
         there.close()
         pipes.append(here)
@@ -86,8 +96,10 @@ def crowd(arena: Arena, *, processes: int = PROCESSES, threads: int = THREADS) -
                 worker.kill()
 
 
-def _serve(pipe: Connection, arena: Arena, number: int, threads: int) -> None:
-    takers = Takers(arena)
+def _serve(
+    pipe: Connection, arena: Arena, number: int, threads: int, make: Callable[[Arena], Takers]
+) -> None:
+    takers = make(arena)
     pipe.send(number)
     while True:
         try:

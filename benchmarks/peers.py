@@ -314,6 +314,8 @@ MAKERS: dict[str, Any] = {GATE: GateTaker, HAND: HandTaker, SAME_ROWS: SameRowsT
 class Takers:
     """The takers of one process: Seatguard's engine is shared by its threads, the others are one a thread."""
 
+    makers = MAKERS
+
     def __init__(self, arena: Arena) -> None:
         self._arena = arena
         self._made: dict[tuple[str, int], Taker] = {}
@@ -324,5 +326,5 @@ class Takers:
         key = (way, 0 if way == GATE else thread)
         with self._lock:
             if key not in self._made:
-                self._made[key] = MAKERS[way](self._arena)
+                self._made[key] = self.makers[way](self._arena)
             return self._made[key]

@@ -110,6 +110,7 @@ class Arena:
     url: str
     tenant: str
     services: tuple[Service, ...]
+    gate: str | None = None
 
     @classmethod
     def build(cls, url: str, *, services: int, limit: int) -> Arena:
@@ -134,7 +135,7 @@ class Arena:
 
     def open(self, *, max_age: float = 1.0) -> Seatguard:
         """An engine of this process's own."""
-        return Seatguard.open(self.url, options=EngineOptions(max_age=max_age))
+        return Seatguard.open(self.url, gate=self.gate, options=EngineOptions(max_age=max_age))
 
     def actor(self, engine: Seatguard) -> Actor:
         """Who does it all."""

@@ -70,18 +70,21 @@ class RedisGate:
 
     def take(self, claim: Claim, entry: Draft, lapse: Lapse, seal: Seal | None = None) -> TakeOutcome:
         """See ``Gate.take``."""
+        version, *rest = wire.admission(claim.admission)
         arguments = (
             claim.seat,
             claim.holder.key,
-            claim.holder.name,
-            claim.email or "",
+            wire.sitting(claim.holder, claim.email),
             wire.instant(claim.lapses_at),
-            *wire.admission(claim.admission),
+            version,
+            "".join(f"{one}," for one in rest),
         )
 
         def read(answer: Answer) -> TakeOutcome:
             usage = _usage(answer)
             match answer[0]:
+                case b"seated":
+                    return Taken(wire.seated(claim, answer[4], answer[5]), usage)
                 case b"taken":
                     return Taken(_seat(entry, answer), usage)
                 case b"already":
@@ -333,8 +336,7 @@ class RedisGate:
             reply = seal(outcome) if isinstance(outcome, sealed) else None
             kept = "" if reply is None else wire.reply(reply)
             if isinstance(outcome, sealed):
-                seat = _seat(entry, answer)
-                mode = f"as {answer[0].decode()} {seat.id} {wire.instant(seat.since)}"
+                mode = f"as {answer[0].decode()} {answer[3].decode()} {answer[5].decode()}"
                 done = self._pools.ask(verb, tenant, subscription, mode, text, kept, *arguments)
                 if done[0] != answer[0] or (len(done) > _SEAT.start and done[3] != answer[3]):
                     continue

@@ -44,14 +44,13 @@ class Moved:
     @classmethod
     def read(cls, fields: dict[bytes, bytes]) -> Moved:
         """The entry of a stream's fields; see ``record`` in ``lua/_writing.lua``."""
-        entry = wire.draft_from(fields[b"entry"], subject=fields[b"subject"].decode())
-        state, reply = fields[b"seat"], fields[b"reply"]
-        return cls(
-            entry,
-            fields[b"generation"],
-            wire.seat(entry.tenant, entry.stream, json.loads(state)) if state else None,
-            wire.reply_from(reply) if reply else None,
-        )
+        subject = fields[b"subject"].decode()
+        entry = wire.draft_from(fields[b"entry"], subject=subject)
+        value, reply, seat = fields[b"seat"], fields[b"reply"], None
+        if value:
+            state = (subject, "0", *json.loads(value), fields[b"lapses_at"])
+            seat = wire.seat(entry.tenant, entry.stream, state)
+        return cls(entry, fields[b"generation"], seat, wire.reply_from(reply) if reply else None)
 
 
 class Relay:

@@ -14,6 +14,7 @@ from redis.retry import Retry
 from seatguard.errors import Misconfigured, StorageUnavailable
 from seatguard.storage.breaker import Breaker
 from seatguard.storage.redis.keys import SHARDS, generation_of
+from seatguard.storage.redis.lines import Lines
 from seatguard.storage.redis.scripts import scripts
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Server:
         self.confirms = confirms
         self._client = client
         self._clustered = clustered
+        self._lines = None if clustered else Lines(client.connection_pool)
         self._wait_replicas = wait_replicas
         self._breaker = Breaker(time.monotonic)
 
@@ -142,6 +144,8 @@ class Server:
 
     def close(self) -> None:
         """Let go of connections."""
+        if self._lines is not None:
+            self._lines.close()
         self._client.close()
 
     def _evaluate(self, digest: str, keys: Sequence[str], arguments: Sequence[str | bytes]) -> list[Any]:
@@ -152,16 +156,15 @@ class Server:
             return self._once(digest, keys, arguments)
 
     def _once(self, digest: str, keys: Sequence[str], arguments: Sequence[str | bytes]) -> list[Any]:
-        if not self._wait_replicas:
-            answer: list[Any] = self._client.evalsha(digest, len(keys), *keys, *arguments)
+        answer: list[Any]
+        if self._lines is None:
+            answer = self._client.evalsha(digest, len(keys), *keys, *arguments)
             return answer
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.execute_command("EVALSHA", digest, len(keys), *keys, *arguments)
-            pipe.execute_command("WAIT", self._wait_replicas, int(_WAIT_SECONDS * 1000))
-            answer, reached = pipe.execute(raise_on_error=False)
-        for one in (answer, reached):
-            if isinstance(one, Exception):
-                raise one
+        run = ("EVALSHA", digest, len(keys), *keys, *arguments)
+        if not self._wait_replicas:
+            (answer,) = self._lines.ask(run)
+            return answer
+        answer, reached = self._lines.ask(run, ("WAIT", self._wait_replicas, int(_WAIT_SECONDS * 1000)))
         if reached < self._wait_replicas:
             raise StorageUnavailable(
                 f"{reached} of {self._wait_replicas} replicas had the write in time; it may or may not stand"

@@ -12,9 +12,11 @@ from typing import Any
 from seatguard.clock import from_micros, to_micros
 from seatguard.idempotency.model import Reply, ReplyState
 from seatguard.journal.model import Draft
-from seatguard.seats.model import Admission, Seat, SeatState
+from seatguard.seats.holders import Holder
+from seatguard.seats.model import Admission, Claim, Seat, SeatState
 
 _NUMBERS = 64
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def instant(value: dt.datetime | None) -> str:
@@ -66,6 +68,27 @@ def seat(tenant: str, subscription: str, fields: Sequence[bytes | str]) -> Seat:
     )
 
 
+def sitting(holder: Holder, email: str | None) -> str:
+    """Who sits, as ``take.lua`` puts it behind the first instant."""
+    return _json([holder.key, holder.name, email or ""])[1:]
+
+
+def seated(claim: Claim, raw: bytes, since: bytes) -> Seat:
+    """The seat that a claim has got."""
+    return Seat(
+        id=claim.seat,
+        tenant=claim.tenant,
+        subscription=claim.subscription,
+        number=numbered(claim.subscription, int(raw)),
+        holder=claim.holder.name,
+        holder_key=claim.holder.key,
+        email=claim.email,
+        state=SeatState.HELD if claim.lapses_at else SeatState.ASSIGNED,
+        since=from_micros(int(since)),
+        lapses_at=claim.lapses_at,
+    )
+
+
 def restored(one: Seat) -> tuple[str, ...]:
     """A seat of the ledger as ``restore.lua`` wants it."""
     return (
@@ -81,7 +104,7 @@ def restored(one: Seat) -> tuple[str, ...]:
 
 def draft(value: Draft) -> str:
     """A draft as text."""
-    return json.dumps(
+    return _json(
         [
             value.id,
             value.tenant,
@@ -96,9 +119,7 @@ def draft(value: Draft) -> str:
             None if value.erasable is None else dict(value.erasable),
             value.person,
             value.salt.hex(),
-        ],
-        ensure_ascii=False,
-        separators=(",", ":"),
+        ]
     )
 
 

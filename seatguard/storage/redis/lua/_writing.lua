@@ -19,14 +19,13 @@ local function instant(pool)
   return SINCE or text(pool.now)
 end
 
+-- Keep a seat; returns its value as it is stored. Who called takes a seat that is no hold any more from HOLDS.
 local function store(seat)
-  redis.call('HSET', SEATS, seat.id, cjson.encode({seat.since, seat.key, seat.holder, seat.email}))
+  local value = cjson.encode({seat.since, seat.key, seat.holder, seat.email})
+  redis.call('HSET', SEATS, seat.id, value)
   redis.call('HSET', HOLDERS, seat.key, seat.id)
-  if seat.lapses_at == '' then
-    redis.call('ZREM', HOLDS, seat.id)
-  else
-    redis.call('ZADD', HOLDS, seat.lapses_at, seat.id)
-  end
+  if seat.lapses_at ~= '' then redis.call('ZADD', HOLDS, seat.lapses_at, seat.id) end
+  return value
 end
 
 local function drop(seat)
@@ -37,8 +36,9 @@ local function drop(seat)
   redis.call('HINCRBY', POOL, 'live', -1)
 end
 
--- The entry, with what became of the seat: the relay does the same to the ledger's copy.
-local function record(pool, entry, seat, gone)
-  redis.call('XADD', JOURNAL, '*', 'generation', pool.generation, 'entry', entry, 'subject', seat.id,
-    'seat', gone and '' or cjson.encode(packed(seat)), 'reply', REPLY)
+-- The entry, with what became of the seat: the relay does the same to the ledger's copy. Without a value the
+-- seat is free.
+local function record(pool, entry, id, value, lapses_at)
+  redis.call('XADD', JOURNAL, '*', 'generation', pool.generation, 'entry', entry, 'subject', id,
+    'seat', value or '', 'lapses_at', lapses_at or '', 'reply', REPLY)
 end

@@ -11,7 +11,7 @@ for place = 6, #ARGV, 2 do
   local seat = seat_of_id(ARGV[place])
   if seat and has_lapsed(seat, pool.now) then
     drop(seat)
-    record(pool, ARGV[place + 1], seat, true)
+    record(pool, ARGV[place + 1], seat.id)
     cleared = cleared + 1
   end
 end

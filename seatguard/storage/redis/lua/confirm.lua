@@ -28,7 +28,7 @@ pool.held = pool.held - 1
 local go, instead = may_write('taken', seat.id)
 if go then
   if before ~= seat.key then redis.call('HDEL', HOLDERS, before) end
-  store(seat)
-  record(pool, ENTRY, seat)
+  redis.call('ZREM', HOLDS, seat.id)
+  record(pool, ENTRY, seat.id, store(seat), seat.lapses_at)
 end
 return instead or answer('taken', pool, seat)

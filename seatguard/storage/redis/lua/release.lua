@@ -16,6 +16,6 @@ if seat.lapses_at ~= '' then pool.held = pool.held - 1 end
 local go, instead = may_write('released', seat.id)
 if go then
   drop(seat)
-  record(pool, ENTRY, seat, true)
+  record(pool, ENTRY, seat.id)
 end
 return instead or answer('released', pool, seat)

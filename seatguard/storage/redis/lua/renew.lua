@@ -14,7 +14,6 @@ local again = seat.lapses_at == ARGV[7]
 seat.lapses_at = ARGV[7]
 local go, instead = may_write('renewed', seat.id)
 if go and not again then
-  store(seat)
-  record(pool, ENTRY, seat)
+  record(pool, ENTRY, seat.id, store(seat), seat.lapses_at)
 end
 return instead or answer('renewed', pool, seat)

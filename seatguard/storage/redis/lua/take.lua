@@ -1,18 +1,20 @@
 -- Give the claimant a seat.
 --
 -- Arguments, after those of the prelude and of writing:
---   6 seat id   7 holder's key   8 holder's name   9 e-mail or ''   10 end of the hold, or '' for good
---   11 version   12 cap, or '' for unlimited   13 open: 1 or 0   14 opens_at or ''   15 closes_at or ''
--- Answers: taken, already, full, closed; lapsing with the holds in the way; changed, frozen, unknown, foreign.
+--   6 seat id   7 holder's key   8 JSON of the key, the name and the e-mail, without the opening bracket
+--   9 end of the hold, or '' for good   10 version
+--   11 the rest of the admission: cap or '' for unlimited, open: 1 or 0, opens_at or '', closes_at or '',
+--      each with a comma behind it
+-- Answers: seated with the new seat's id, number and first instant; taken, already, full, closed; lapsing with the
+-- holds in the way; changed, frozen, unknown, foreign.
 local pool, no = opened()
 if no then return no end
 
-if not pool.frozen and tonumber(ARGV[11]) > pool.version then
-  pool.version, pool.cap, pool.open, pool.opens_at, pool.closes_at =
-    tonumber(ARGV[11]), ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+if not pool.frozen and tonumber(ARGV[10]) > pool.version then
+  pool.cap, pool.open, pool.opens_at, pool.closes_at = string.match(ARGV[11], '^(%d*),([01]),(%-?%d*),(%-?%d*),$')
   if MODE ~= 'look' then
-    redis.call('HSET', POOL, 'version', ARGV[11], 'cap', ARGV[12], 'open', ARGV[13], 'opens_at', ARGV[14],
-      'closes_at', ARGV[15])
+    redis.call('HSET', POOL, 'version', ARGV[10], 'cap', pool.cap, 'open', pool.open, 'opens_at', pool.opens_at,
+      'closes_at', pool.closes_at)
   end
 end
 
@@ -20,7 +22,7 @@ local own_id = redis.call('HGET', HOLDERS, ARGV[7])
 if own_id then
   local own = seat_of_id(own_id)
   if has_lapsed(own, pool.now) then return listed('lapsing', {own}) end
-  if ARGV[10] ~= '' or own.lapses_at == '' then
+  if ARGV[9] ~= '' or own.lapses_at == '' then
     -- The very seat that is claimed: an earlier call, its answer lost.
     return answer(own.id == ARGV[6] and 'taken' or 'already', pool, own)
   end
@@ -28,8 +30,8 @@ if own_id then
   pool.held = pool.held - 1
   local go, instead = may_write('taken', own.id)
   if go then
-    store(own)
-    record(pool, ENTRY, own)
+    redis.call('ZREM', HOLDS, own.id)
+    record(pool, ENTRY, own.id, store(own), '')
   end
   return instead or answer('taken', pool, own)
 end
@@ -45,17 +47,18 @@ if pool.cap ~= '' and pool.live >= tonumber(pool.cap) then
   return answer('full', pool)
 end
 
-local seat = {
-  id = ARGV[6], number = math.max(pool.last + 1, pool.now), since = instant(pool), key = ARGV[7],
-  holder = ARGV[8], email = ARGV[9], lapses_at = ARGV[10],
-}
-pool.live = pool.live + 1
-if seat.lapses_at ~= '' then pool.held = pool.held + 1 end
-local go, instead = may_write('taken', seat.id)
+local since, number, lapses_at = instant(pool), text(math.max(pool.last + 1, pool.now)), ARGV[9]
+local go, instead = may_write('seated', ARGV[6])
+if instead then return instead end
 if go then
-  store(seat)
-  redis.call('ZADD', ORDER, text(seat.number), seat.id)
-  redis.call('HSET', POOL, 'live', pool.live, 'last', text(seat.number))
-  record(pool, ENTRY, seat)
+  local value = '["' .. since .. '",' .. ARGV[8]
+  redis.call('HSET', SEATS, ARGV[6], value)
+  redis.call('HSET', HOLDERS, ARGV[7], ARGV[6])
+  if lapses_at ~= '' then redis.call('ZADD', HOLDS, lapses_at, ARGV[6]) end
+  redis.call('ZADD', ORDER, number, ARGV[6])
+  redis.call('HSET', POOL, 'live', pool.live + 1, 'last', number)
+  record(pool, ENTRY, ARGV[6], value, lapses_at)
 end
-return instead or answer('taken', pool, seat)
+return {
+  'seated', pool.live + 1 - pool.lapsed, pool.held + (lapses_at == '' and 0 or 1) - pool.lapsed, ARGV[6], number, since,
+}

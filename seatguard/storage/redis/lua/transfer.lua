@@ -23,7 +23,6 @@ seat.key, seat.holder, seat.email, seat.since = ARGV[7], ARGV[8], ARGV[9], insta
 local go, instead = may_write('transferred', seat.id)
 if go then
   redis.call('HDEL', HOLDERS, before)
-  store(seat)
-  record(pool, ENTRY, seat)
+  record(pool, ENTRY, seat.id, store(seat), seat.lapses_at)
 end
 return instead or answer('transferred', pool, seat)
