@@ -721,6 +721,7 @@ NOTHING: dict[str, tuple[Call, object]] = {
 """Calls that ask what there is: of another tenant's, nothing."""
 
 ELSEWHERE = {
+    "tenants.ids": "the ids of all tenants: the operator's own",
     "tenants.ensure": "makes or finds tenants by slug: the operator's own",
     "tenants.named": "finds tenants by slug: the operator's own",
     "tenants.get": "the actor's own",
