@@ -38,8 +38,8 @@ def admission(value: Admission) -> tuple[str, ...]:
 def numbered(subscription: str, raw: int) -> int:
     """The number of a seat.
 
-    Scripts count each subscription's seats for themselves; the lowest bits keep the seats of two
-    subscriptions apart that were given in the same microsecond.
+    Scripts count each subscription's seats for themselves, in steps of 64 microseconds; the lowest bits keep
+    the seats of two subscriptions apart that were given in the same step.
     """
     return raw * _NUMBERS + zlib.crc32(subscription.encode()) % _NUMBERS
 

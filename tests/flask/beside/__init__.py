@@ -1,0 +1,1 @@
+"""The whole application with its seats on Valkey and its ledger in a SQLite file."""
