@@ -93,6 +93,9 @@ class EngineOptions:
     offer_seconds: int | None = None
 
 
+_GRANTS_KEPT = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class PlanUpdate:
     """A plan after a change.
@@ -168,7 +171,9 @@ class Seatguard:
         self.features = FeatureService(ledger, drafts, clock, new_id)
         self.user_subscriptions = UserSubscriptionService(ledger, drafts, clock, new_id, person)
         self.overrides = OverrideService(ledger, drafts, clock, new_id, person)
-        self.entitlements = EntitlementService(ledger, snapshots, clock, person)
+        # Looked up by generation, so age makes them no staler; apart, so that many users push no terms out.
+        grants = Snapshots(max_age=_GRANTS_KEPT if options.max_age else 0, monotonic=monotonic)
+        self.entitlements = EntitlementService(ledger, snapshots, grants, clock, person)
         self.journal = JournalService(ledger, drafts, clock, new_id, options.journal_key)
         self.idempotency = IdempotencyService(ledger, clock, new_id)
         self.administrators = AdministratorService(ledger, drafts, clock, new_id, entropy)

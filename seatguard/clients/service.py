@@ -98,6 +98,32 @@ class ClientService:
             work.commit()
         return renamed
 
+    def identify(
+        self, actor: Actor, client_id: str, *, external_id: str | None, version: int | None = None
+    ) -> Client:
+        """Know a client by another external id, or by none; the same one changes nothing.
+
+        Raises:
+            InvalidInput: the external id cannot be used.
+            NotFound: no such client in the tenant.
+            Conflict: the external id is taken; or the client is no longer at ``version``.
+        """
+        wanted = None if external_id is None else valid_name(external_id, field="external_id")
+        with self._ledger.begin(actor.tenant) as work:
+            client = work.clients.lock(client_id)
+            expect_version(client, version)
+            if client.external_id == wanted:
+                return client
+            identified = replace(client, external_id=wanted, version=client.version + 1)
+            try:
+                work.clients.replace(identified)
+            except Conflict as conflict:
+                raise _taken(wanted) if conflict.code == "already_exists" else conflict from conflict
+            ids = {"before": client.external_id, "after": wanted}
+            work.journal.append(self._drafts.draft(actor, "client.identified", "client", client.id, data=ids))
+            work.commit()
+        return identified
+
     def suspend(self, actor: Actor, client_id: str) -> Client:
         """Stop honouring the client's keys. Seats stay as they are."""
         return self._become(actor, client_id, ClientState.SUSPENDED)

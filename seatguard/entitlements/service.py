@@ -39,6 +39,8 @@ class EntitlementService:
     """Knows what a project's subscriptions may do now, and what users are granted.
 
     Args:
+        snapshots: where terms are kept.
+        grants: where grants are kept; under their generation, so that none is stale.
         person: the user that a text names.
     """
 
@@ -46,11 +48,13 @@ class EntitlementService:
         self,
         ledger: Ledger,
         snapshots: Snapshots,
+        grants: Snapshots,
         clock: Clock,
         person: Callable[[object], Person],
     ) -> None:
         self._ledger = ledger
         self._snapshots = snapshots
+        self._grants = grants
         self._clock = clock
         self._person = person
 
@@ -107,8 +111,8 @@ class EntitlementService:
         key = None if subject.user is None else self._person(subject.user).key
         with self._ledger.read(actor.tenant) as work:
             generation = work.generation()
-        name = ("grants", actor.tenant, generation, key, subject)
-        found: _Found = self._snapshots.get(name, lambda: self._granted(actor.tenant, key, subject)).value
+        name = (actor.tenant, generation, key, subject)
+        found: _Found = self._grants.get(name, lambda: self._granted(actor.tenant, key, subject)).value
         if found.until is not None and self._clock() >= found.until:
             found = self._granted(actor.tenant, key, subject)
         return found.grants

@@ -73,6 +73,10 @@ _CHECKS: dict[str, Callable[[object], str | int | None]] = {
 }
 
 
+CHANGEABLE = tuple(_CHECKS)
+"""What may change later."""
+
+
 class Scheduled:
     """Puts changes down within a unit of work."""
 

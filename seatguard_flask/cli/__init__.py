@@ -22,6 +22,7 @@ COMMANDS = {
     "client": "seatguard_flask.cli.clients:client",
     "project": "seatguard_flask.cli.projects:project",
     "service": "seatguard_flask.cli.services:service",
+    "change": "seatguard_flask.cli.changes:change",
     "key": "seatguard_flask.cli.keys:key",
     "seats": "seatguard_flask.cli.seats:seats",
     "audit": "seatguard_flask.cli.audit:audit",

@@ -106,3 +106,24 @@ def test_an_unknown_client_is_not_found(world: World) -> None:
     for nonsense in (world.project.id, "../x", ""):
         with pytest.raises(NotFound):
             world.engine.clients.get(world.actor, nonsense)
+
+
+def test_a_client_gets_another_external_id(world: World) -> None:
+    """One that is free, or none; the one before is free then. The same again writes nothing."""
+    clients = world.engine.clients
+    client = clients.add(world.actor, name="Acme", external_id="crm-1")
+    taken = clients.add(world.actor, name="Other", external_id="crm-2")
+    assert clients.identify(world.actor, client.id, external_id="crm-3", version=1).external_id == "crm-3"
+    assert world.last(stream=client.id).data == {"before": "crm-1", "after": "crm-3"}
+    with Unchanged(world):
+        clients.identify(world.actor, client.id, external_id="crm-3")
+        with pytest.raises(Conflict) as caught:
+            clients.identify(world.actor, client.id, external_id="crm-2")
+        assert caught.value.code == "external_id_taken"
+        with pytest.raises(Conflict):
+            clients.identify(world.actor, client.id, external_id=None, version=1)
+        with pytest.raises(InvalidInput):
+            clients.identify(world.actor, client.id, external_id="")
+    assert clients.identify(world.actor, client.id, external_id=None).external_id is None
+    assert clients.identify(world.actor, taken.id, external_id="crm-1").external_id == "crm-1"
+    assert clients.find(world.actor, external_id="crm-3") is None

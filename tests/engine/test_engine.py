@@ -298,6 +298,9 @@ NOT_FOUND: dict[str, Call] = {
     "clients.rename": lambda mine, theirs: mine.engine.clients.rename(
         mine.actor, theirs.client.id, name="stolen"
     ),
+    "clients.identify": lambda mine, theirs: mine.engine.clients.identify(
+        mine.actor, theirs.client.id, external_id="stolen"
+    ),
     "clients.suspend": lambda mine, theirs: mine.engine.clients.suspend(mine.actor, theirs.client.id),
     "clients.resume": lambda mine, theirs: mine.engine.clients.resume(mine.actor, theirs.client.id),
     "clients.archive": lambda mine, theirs: mine.engine.clients.archive(mine.actor, theirs.client.id),

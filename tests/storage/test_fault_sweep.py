@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from seatguard import Seat, StorageUnavailable, Store
+from seatguard.catalog import PlanChange
 from seatguard.idempotency.model import Begun, Replied, Reply
 from seatguard.journal.model import Entry
 from seatguard.seats.model import Usage
@@ -75,6 +77,7 @@ class Case:
         engine, actor = world.engine, world.actor
         project = engine.projects.add(actor, world.client.id, name=f"Project {number}")
         engine.catalog.add(actor, slug=slug, seats=3)
+        engine.addons.define(actor, "pack", seats=5)
         service = engine.subscriptions.add(actor, project.id, plan=slug)
         case = cls(dataclasses.replace(world, project=project), slug, service.id)
         case.seats.take(case.actor, case.where, "ada").require()
@@ -119,6 +122,9 @@ class Case:
                 work.plan_versions.list(plan=plan.id).items,
                 work.subscriptions.get(self.subscription),
                 work.project_keys.list(project=world.project.id).items,
+                work.extras.list(subscription=self.subscription).items,
+                work.user_subscriptions.list(plan=plan.id).items,
+                work.scheduled_changes.list(subscription=self.subscription).items,
             )
             entries = [
                 entry
@@ -136,6 +142,19 @@ class Case:
 
     def release_ada(self) -> Any:
         return self.seats.release(self.actor, self.where, "ada")
+
+    def scheduled(self) -> Any:
+        """A change made beforehand that is due by now."""
+        at = self.world.clock() + dt.timedelta(seconds=1)
+        self.world.engine.changes.schedule(self.actor, self.subscription, what="limit", value=9, at=at)
+        self.world.clock.set(at)
+
+    def update(self) -> Any:
+        offer = {"quotas": {"speech": {"minutes": 5}}}
+        with self.world.store.ledger.read(self.actor.tenant) as work:
+            plan = work.plans.find(slug=self.slug)
+        assert plan is not None
+        return self.world.engine.update_plan(self.actor, plan.id, PlanChange(seats=5, offer=offer))
 
     def publish(self) -> Any:
         return self.world.engine.publish_plan(self.actor, self.slug, seats=5)
@@ -203,6 +222,30 @@ OPERATIONS = {
     "change limit": Operation(
         lambda case: case.world.engine.subscriptions.change_limit(case.actor, case.subscription, limit=9),
         {"subscription.limit_changed": 1},
+    ),
+    "change terms": Operation(
+        lambda case: case.world.engine.subscriptions.change_terms(
+            case.actor, case.subscription, overage="+1", grace_days=3
+        ),
+        {"subscription.terms_changed": 1},
+    ),
+    "add on": Operation(
+        lambda case: case.world.engine.subscriptions.set_addon(
+            case.actor, case.subscription, "pack", quantity=2
+        ),
+        {"subscription.addon_changed": 1},
+    ),
+    "apply what is due": Operation(
+        lambda case: case.world.engine.changes.apply_due(case.actor),
+        {"change.applied": 1, "subscription.limit_changed": 1},
+        prepare=lambda case: case.scheduled(),
+    ),
+    "assign a user": Operation(
+        lambda case: case.world.engine.user_subscriptions.assign(case.actor, case.slug, plan=case.slug),
+        {"user_subscription.added": 1},
+    ),
+    "update plan": Operation(
+        lambda case: case.update(), {"plan.published": 1, "subscription.plan_version_changed": 1}
     ),
     "suspend": Operation(
         lambda case: case.world.engine.subscriptions.suspend(case.actor, case.subscription),
