@@ -15,6 +15,7 @@ class Snippet:
     """One call in one language."""
 
     id: str
+    call: str
     language: str
     code: str
 
@@ -41,7 +42,7 @@ def snippets(
         "JavaScript": _javascript(url, fields),
         "PHP": _php(url, fields),
     }
-    return [Snippet(f"sg-{call}-{name.lower()}", name, code) for name, code in made.items()]
+    return [Snippet(f"sg-{call}-{name.lower()}", call, name, code) for name, code in made.items()]
 
 
 def _curl(url: str, fields: dict[str, str]) -> str:

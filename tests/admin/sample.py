@@ -121,7 +121,7 @@ def filled() -> Sample:
 def app_on(sample: Sample, **options: object) -> Flask:
     """An app with the pages on a sample; `ada` is its owner and `vic` a viewer."""
     app = Flask("tests.admin")
-    app.config.update(SECRET_KEY=SECRET, TESTING=True)
+    app.config.update(SECRET_KEY=SECRET, TESTING=True, PROPAGATE_EXCEPTIONS=False)
     seats = Seatguard(app, engine=sample.engine)
     known = sample.engine.administrators
     if not known.list(sample.actor).items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import stat
@@ -64,6 +65,33 @@ def test_a_demo_serves_what_its_first_line_says(
     assert demo.wait(20) == 0
 
 
+def test_the_demo_lets_its_administrator_in(start: Start, tmp_path: Path) -> None:
+    """The printed name and password open the admin pages; the password is made at random."""
+    facts = first_line(start("demo", "--port", "0", "--data", str(tmp_path / "demo"), "--json"))
+    browser = requests.Session()
+    form = browser.get(facts["admin_url"], timeout=10)
+    assert form.url.endswith("/seatguard/sign-in")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', form.text)
+    assert token is not None
+    fields = {"csrf_token": token[1], "name": facts["admin_user"], "password": facts["admin_password"]}
+    page = browser.post(form.url, data=fields, timeout=10)
+    assert page.url == facts["admin_url"]
+    assert "Dashboard Overview" in page.text
+    assert len(facts["admin_password"]) >= 20
+
+
+def test_serving_the_pages_wants_a_strong_secret(start: Start, storage: str) -> None:
+    """Without the variable, or with a short one, nothing listens; with it the address is told."""
+    start("client", "list", "--storage", storage).wait(20)
+    for secret in ("", "short"):
+        refused = start("serve", "--admin", "--port", "0", "--storage", storage, SECRET_KEY=secret)
+        assert refused.wait(20) == 4
+    secret = "0123456789abcdef" * 4
+    arguments = ("serve", "--admin", "--port", "0", "--storage", storage, "--json")
+    facts = first_line(start(*arguments, SECRET_KEY=secret))
+    assert requests.get(facts["admin_url"], timeout=10).status_code == 200
+
+
 def test_a_second_demo_goes_on_where_the_first_ended(start: Start, tmp_path: Path) -> None:
     """Same key, same seats; the secrets are files of the user alone."""
     folder = tmp_path / "demo"
@@ -74,8 +102,8 @@ def test_a_second_demo_goes_on_where_the_first_ended(start: Start, tmp_path: Pat
     first.terminate()
     assert first.wait(20) == 0
     again = first_line(start(*arguments))
-    assert again == {**facts, "url": again["url"], "current": 46}
-    for name in ("api-key", "journal-key"):
+    assert again == {**facts, "url": again["url"], "admin_url": again["admin_url"], "current": 46}
+    for name in ("api-key", "journal-key", "admin-password", "secret-key"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
