@@ -30,7 +30,7 @@ def violations(page: Any) -> list[str]:
     """What axe finds, one line each: the rule and the first places."""
     result = page.evaluate("(rules) => axe.run(document, { runOnly: rules })", RULES)
     return [
-        f"{found['id']}: {[node['target'] for node in found['nodes']][:3]} {found['nodes'][0]['failureSummary']}"
+        f"{found['id']}: {[node['target'] for node in found['nodes']][:3]} {found['help']}"
         for found in result["violations"]
     ]
 
@@ -39,7 +39,7 @@ def violations(page: Any) -> list[str]:
 def test_every_page_is_accessible_and_quiet(
     stock: Sample, shown: str, visit: Open, theme: str, width: int
 ) -> None:
-    """axe finds nothing, the console and the policy have nothing to say, nothing is asked of another host, and
+    """axe finds nothing, console and policy have nothing to say, nothing is asked of another host, and
     nothing is cut off at the side."""
     SHOTS.mkdir(exist_ok=True)
     source = axe_source()
