@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import simulate
 from benchmarks.goals import GOALS, table
 from benchmarks.measuring import Report
 from benchmarks.validate import BARE, FIRST
@@ -99,6 +100,15 @@ def test_every_goal_is_told_met_missed_or_not_measured() -> None:
         [" 1.4 ", " **missed** "],
         [" not measured here ", " "],
     ]
+
+
+def test_the_simulation_queues_as_queues_do() -> None:
+    """Too much for one server waits longer and longer, for two it does not; a service has one home."""
+    one, two = (simulate.run(simulate.Wish(servers=count, rate=12_000, seconds=0.5)) for count in (1, 2))
+    assert len(one.waits) == len(two.waits) == sum(two.taken)
+    assert one.waits[-1] > 10 * two.waits[-1]
+    assert min(two.waits) > 0.00079
+    assert all(simulate.home(service, 8) == simulate.home(service, 8) < 8 for service in range(100))
 
 
 def test_guards_are_measured_against_the_same_view_without() -> None:
