@@ -50,6 +50,14 @@ def _holds(engine: Seatguard, actor: Actor) -> int:
     return swept
 
 
+def _leases(engine: Seatguard, actor: Actor) -> int:
+    return engine.leases.sweep(actor)
+
+
+def _windows(engine: Seatguard, actor: Actor) -> int:
+    return engine.rates.sweep(actor)
+
+
 def _checkpoint(engine: Seatguard, actor: Actor) -> int:
     if engine.options.journal_key is None:
         return 0
@@ -67,6 +75,8 @@ CHORES = (
     Chore("relay", 0.05, _relay, of_tenant=False),
     Chore("refusals", 10, _refusals, of_tenant=False),
     Chore("holds", 15, _holds),
+    Chore("leases", 60, _leases),
+    Chore("windows", 600, _windows),
     Chore("checkpoints", 10, _checkpoint),
     Chore("replies", 3600, _replies),
 )

@@ -66,7 +66,7 @@ class World:
     def in_memory(cls, **options: Any) -> World:
         """A world on a fresh store in memory."""
         clock = FrozenClock()
-        return cls.on(open_store("memory:", clock=clock), clock, **options)
+        return cls.on(open_store("memory:", clock=clock, steady=clock), clock, **options)
 
     @property
     def where(self) -> Where:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from seatguard.clock import Clock
 from seatguard.errors import StorageUnavailable
 from seatguard.storage import Store
-from seatguard.storage.memory import MemoryGate, MemoryLedger, MemoryRows
+from seatguard.storage.memory import MemoryGate, MemoryLedger, MemoryRows, memory_meters
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -70,10 +70,14 @@ class FailingCalls:
 
     def memory_store(self, clock: Clock | None = None) -> Store:
         """A store in memory that fails as told; without a clock, by the machine's."""
-        from seatguard.clock import system_clock
+        from seatguard.clock import steady_clock, system_clock
 
-        rows = _FailingRows(self)
-        return Store(MemoryLedger(rows), MemoryGate(rows, clock or system_clock))
+        rows, clock = _FailingRows(self), clock or system_clock
+        return Store(
+            MemoryLedger(rows),
+            MemoryGate(rows, clock),
+            meters=memory_meters(rows, clock, steady_clock(clock)),
+        )
 
     def watch(self, engine: Engine, *, reads: bool = True) -> None:
         """Let statements and commits of a SQLAlchemy engine fail as told.

@@ -14,16 +14,19 @@ from typing import Any
 import pytest
 
 from seatguard import Seat, StorageUnavailable, Store
+from seatguard.allowances import Concurrency, Quota, Takeover
 from seatguard.catalog import PlanChange
 from seatguard.idempotency.model import Begun, Replied, Reply
 from seatguard.journal.model import Entry
 from seatguard.seats.model import Usage
-from seatguard.storage.sqlalchemy import Database, SqlGate, SqlLedger
+from seatguard.storage.sqlalchemy import Database, SqlGate, SqlLedger, sql_meters
 from seatguard.testing import FailingCalls, FrozenClock
 from tests.storage.stores import migrate
 from tests.worlds import World
 
 ONE = Usage(1, 0)
+QUOTA = Quota(limit=10)
+FLOATING = Concurrency(limit=1, takeover=Takeover.OLDEST)
 LONGEST = 60
 """More calls than any operation makes."""
 
@@ -40,7 +43,8 @@ def faulty(request: pytest.FixtureRequest) -> Iterator[tuple[World, FailingCalls
     database = Database(url)
     # All reads once, on the store where a call costs least; they are the same statements on the others.
     faults.watch(database.engine, reads=request.param == "sqlite")
-    yield World.on(Store(SqlLedger(database), SqlGate(database, clock)), clock), faults
+    store = Store(SqlLedger(database), SqlGate(database, clock), meters=sql_meters(database, clock, clock))
+    yield World.on(store, clock), faults
     database.close()
 
 
@@ -125,6 +129,10 @@ class Case:
                 work.extras.list(subscription=self.subscription).items,
                 work.user_subscriptions.list(plan=plan.id).items,
                 work.scheduled_changes.list(subscription=self.subscription).items,
+                work.accounts.list(subscription=self.subscription).items,
+                work.charges.list(subscription=self.subscription).items,
+                work.pools.list(subscription=self.subscription).items,
+                work.leases.list(subscription=self.subscription).items,
             )
             entries = [
                 entry
@@ -139,6 +147,20 @@ class Case:
         return self.seats.take(
             self.actor, self.where, "bob", render=lambda made: reply.done(200, made.facts.seat.id.encode())
         )
+
+    def lease(self, username: str) -> str:
+        """A floating place taken beforehand; the id of its lease."""
+        if username not in self.memory:
+            made = self.check_out(username).require()
+            self.memory[username] = made.lease.id
+        return str(self.memory[username])
+
+    def check_out(self, username: str) -> Any:
+        leases = self.world.engine.leases
+        return leases.checkout(self.actor, self.where, "floating", username, allowance=FLOATING)
+
+    def record(self, key: str) -> Any:
+        return self.world.engine.usage.record(self.actor, self.where, "calls", 3, key=key, quota=QUOTA)
 
     def release_ada(self) -> Any:
         return self.seats.release(self.actor, self.where, "ada")
@@ -218,6 +240,24 @@ OPERATIONS = {
     ),
     "transfer": Operation(
         lambda case: case.seats.transfer(case.actor, case.where, "ada", to="eve"), {"seat.transferred": 1}
+    ),
+    "record usage": Operation(lambda case: case.record("event"), {"usage.recorded": 1}),
+    "refund usage": Operation(
+        lambda case: case.world.engine.usage.refund(
+            case.actor, case.where, "calls", key="event", amount=2, quota=QUOTA
+        ),
+        {"usage.refunded": 1},
+        prepare=lambda case: case.record("event"),
+    ),
+    "check out": Operation(
+        lambda case: case.check_out("eve"),
+        {"lease.taken": 1, "lease.taken_over": 1},
+        prepare=lambda case: case.lease("bob"),
+    ),
+    "give back": Operation(
+        lambda case: case.world.engine.leases.give_back(case.actor, case.where, case.lease("bob")),
+        {"lease.returned": 1},
+        prepare=lambda case: case.lease("bob"),
     ),
     "change limit": Operation(
         lambda case: case.world.engine.subscriptions.change_limit(case.actor, case.subscription, limit=9),

@@ -9,7 +9,9 @@ from multiprocessing.synchronize import Barrier
 
 import pytest
 
+from seatguard import open_store
 from seatguard.allowances import Concurrency, Quota, Rate, Takeover
+from seatguard.rates.model import Hit
 from seatguard.usage.model import Event
 from tests.storage.crowd import Arena, crowd, measure
 
@@ -69,6 +71,24 @@ def knock(number: int, barrier: Barrier, arena: Arena, attempts: int) -> Counter
         for _ in range(attempts)
     )
     engine.close()
+    return answers
+
+
+def knock_at_gate(number: int, barrier: Barrier, url: str, attempts: int) -> Counter[str]:
+    """Requests of one caller at a gate, whose ledger has no part in it."""
+    store = open_store("memory:", gate=url)
+    assert store.meters is not None
+    hit = Hit(
+        window=f"{number}",
+        tenant="tenant",
+        subscription="subscription",
+        meter="login",
+        caller="somebody",
+        rate=RATE,
+    )
+    barrier.wait()
+    answers = Counter(type(store.meters.rates.hit(hit)).__name__ for _ in range(attempts))
+    store.ledger.close()
     return answers
 
 
@@ -148,6 +168,14 @@ def test_exactly_the_rate_is_admitted(database_url: str, database: str) -> None:
     answers = sum(crowd(knock, PROCESSES, arena, 50), Counter())
     measure(f"{database}: 8 processes x 50 requests", began, PROCESSES * 50)
     assert answers == {"allowed": 100, "rate_limited": 300}
+
+
+def test_exactly_the_rate_is_admitted_by_a_gate(gate_url: str) -> None:
+    """The same at Redis and Valkey, one server and a cluster."""
+    began = time.monotonic()
+    answers = sum(crowd(knock_at_gate, PROCESSES, gate_url, 250), Counter())
+    measure(f"{gate_url}: 8 processes x 250 requests", began, PROCESSES * 250)
+    assert answers == {"Within": 100, "Exceeded": 1900}
 
 
 def test_no_place_is_given_twice(database_url: str, database: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from seatguard import EngineOptions, Seatguard, StorageUnavailable
+from seatguard.allowances import Concurrency, Rate
 from seatguard.worker import CHORES, Chore, Worker
 from tests.worlds import Ticks, World
 
@@ -38,6 +39,21 @@ def test_lapsed_holds_are_swept_and_replies_dropped(world: World) -> None:
     assert worker.once() == {"holds": 1}
     seconds.seconds += 3600
     assert worker.once() == {"replies": 1}
+
+
+def test_lapsed_leases_and_quiet_callers_are_let_go_of(world: World) -> None:
+    """Each at its own time; what still counts stays."""
+    seconds, engine = world.ticks, world.engine
+    worker = Worker(engine, monotonic=seconds)
+    worker.once()
+    floating, rate = Concurrency(limit=2, lasts=60), Rate(limit=5, window=60)
+    for number in range(2):
+        engine.leases.checkout(world.actor, world.where, "floating", f"user{number}", allowance=floating)
+        engine.rates.hit(world.actor, world.where, "login", f"caller{number}", rate=rate)
+        world.clock.travel(seconds=45)
+    seconds.seconds += 600
+    assert worker.once() == {"leases": 1, "windows": 1}
+    assert engine.leases.live(world.actor, world.where, "floating", allowance=floating).facts.live == 1
 
 
 def test_checkpoints_are_signed_where_there_is_a_key() -> None:

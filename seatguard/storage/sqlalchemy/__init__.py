@@ -10,7 +10,7 @@ from seatguard.storage.sqlalchemy.ledger import SqlLedger
 from seatguard.storage.sqlalchemy.meters import sql_meters
 from seatguard.storage.sqlalchemy.tables import metadata
 
-__all__ = ["Database", "SqlGate", "SqlLedger", "is_same_database", "metadata", "open_sql_store"]
+__all__ = ["Database", "SqlGate", "SqlLedger", "is_same_database", "metadata", "open_sql_store", "sql_meters"]
 
 
 def open_sql_store(url: str, *, clock: Clock, steady: Clock | None = None) -> Store:
