@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 
 from seatguard_flask import resolving
 from seatguard_flask.declarations import Declarations
-from seatguard_flask.guards import Guards
+from seatguard_flask.granting import Granting
 from seatguard_flask.passage import View, When
 from seatguard_flask.resolving import ProjectOf, SubjectOf
 from seatguard_flask.state import State
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seatguard.seats.service import SeatService
 
 
-class RegisterCalls(Guards):
+class RegisterCalls(Granting):
     """The part of the extension that asks and changes the register; see ``seatguard_flask.Seatguard``."""
 
     def check(self, project: str | None = None) -> Decision[SeatFacts]:

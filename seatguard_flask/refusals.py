@@ -7,7 +7,7 @@ host's ``errorhandler`` for the class or for the status always comes first.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -229,6 +229,60 @@ class SubjectInvalid(SeatguardError, GuardError):
         self.error = error
 
 
+class GrantRefused(Denied, GuardError):
+    """A feature, a permission, a request or an amount is not granted.
+
+    Attributes:
+        decision: reason and numbers, for the host's own code.
+    """
+
+    title = "This is not included"
+    usual_status = 402
+
+    def __init__(
+        self, decision: Decision[Any], manner: Manner, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        said = _GRANTS.get(decision.reason, "This is not part of the subscription.")
+        GuardError.__init__(self, decision.reason.value, said, manner)
+        self.decision: Decision[Any] = decision
+        self._headers = tuple(headers)
+
+    @property
+    def upgrade_url(self) -> str | None:
+        """Where more is to be had."""
+        return self.manner.settings.upgrade_url
+
+    def get_headers(
+        self, environ: WSGIEnvironment | None = None, scope: dict[str, Any] | None = None
+    ) -> list[tuple[str, str]]:
+        """With the numbers of a rate limit."""
+        return [*super().get_headers(environ, scope), *self._headers]
+
+
+class PermissionMissing(GrantRefused):
+    """A permission is not granted."""
+
+    title = "This is not allowed"
+    usual_status = 403
+
+    @property
+    def upgrade_url(self) -> None:
+        """None: an upgrade may be no cure."""
+        return
+
+
+class TooManyRequests(GrantRefused):
+    """The requests of a window are used up."""
+
+    title = "Too many requests"
+    usual_status = 429
+
+    @property
+    def upgrade_url(self) -> None:
+        """None: waiting is the cure."""
+        return
+
+
 class ProjectNotFound(SeatguardError, GuardError):
     """The request names a project that there is not."""
 
@@ -277,6 +331,22 @@ _CLASSES: dict[Reason, type[SeatRefused]] = {
 }
 
 
+_GRANTS = {
+    Reason.RATE_LIMITED: "Too many requests. Please try again later.",
+    Reason.QUOTA_EXHAUSTED: "The quota of this period is used up.",
+    Reason.INSUFFICIENT_SCOPE: "This needs a permission that is not granted.",
+    Reason.EXPIRED: "The subscription has expired.",
+    Reason.NOT_STARTED: "The subscription has not started yet.",
+    Reason.SUSPENDED: "The subscription is suspended. Ask your provider.",
+    Reason.INACTIVE: "The subscription is not active.",
+    Reason.NO_SERVICE: "There is no subscription.",
+}
+
+_GRANT_CLASSES: dict[Reason, type[GrantRefused]] = {
+    Reason.RATE_LIMITED: TooManyRequests,
+    Reason.INSUFFICIENT_SCOPE: PermissionMissing,
+}
+
 _made: dict[tuple[type[GuardError], int], type[GuardError]] = {}
 
 
@@ -284,6 +354,14 @@ def refusal(decision: Decision[SeatFacts], manner: Manner) -> SeatRefused:
     """The exception for a decision that is a "no"."""
     kind = _CLASSES.get(decision.reason, SeatRefused)
     return _raisable(kind, manner)(decision, manner)
+
+
+def refused_grant(
+    decision: Decision[Any], manner: Manner, headers: Sequence[tuple[str, str]] = ()
+) -> GrantRefused:
+    """The exception for something that is not granted."""
+    kind = _GRANT_CLASSES.get(decision.reason, GrantRefused)
+    return _raisable(kind, manner)(decision, manner, headers)
 
 
 def unavailable(error: StorageUnavailable, manner: Manner) -> SeatsUnavailable:

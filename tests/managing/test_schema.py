@@ -83,9 +83,26 @@ def fitting(names: set[str], ids: dict[str, str], path: str) -> dict[str, Any] |
     return {name: known.get(name, "018bcfe5-6800-7000-8000-00000000dead") for name in names}
 
 
+def is_sent_wrong(case: Case) -> bool:
+    """Whether what is wrong with a request is still wrong on the wire.
+
+    A list in a list becomes one text there, which a parameter may be; and a header ``Authorization`` that is
+    no bearer's means nothing beside a good key.
+    """
+    parts = {part.value: about.mode for part, about in case.meta.components.items()} if case.meta else {}
+    values = [
+        value
+        for given in (case.query or {}).values()
+        for value in (given if isinstance(given, list) else [given])
+    ]
+    nested = any(isinstance(value, list | dict) for value in values)
+    others = [mode for name, mode in parts.items() if name != "header"]
+    return not nested and (GenerationMode.NEGATIVE in others or "header" not in parts)
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("state", STATES)
-def test_what_is_documented_is_what_happens(
+def test_what_happens_is_what_is_documented(
     managed: Managed, served: str, state: str, transport: str
 ) -> None:
     """In process and over HTTP, whoever asks."""
@@ -117,7 +134,8 @@ def test_what_is_documented_is_what_happens(
             own = headers(operation)
             response = case.call(headers=own)
             answered[response.status_code] += 1
-            case.validate_response(response, checks=CHECKS, headers=own)
+            wrong = CHECKS if is_sent_wrong(case) else CHECKS[:-1]
+            case.validate_response(response, checks=wrong, headers=own)
 
         try:
             one()
