@@ -58,6 +58,10 @@ def _windows(engine: Seatguard, actor: Actor) -> int:
     return engine.rates.sweep(actor)
 
 
+def _changes(engine: Seatguard, actor: Actor) -> int:
+    return len(engine.changes.apply_due(actor))
+
+
 def _checkpoint(engine: Seatguard, actor: Actor) -> int:
     if engine.options.journal_key is None:
         return 0
@@ -77,6 +81,7 @@ CHORES = (
     Chore("holds", 15, _holds),
     Chore("leases", 60, _leases),
     Chore("windows", 600, _windows),
+    Chore("changes", 15, _changes),
     Chore("checkpoints", 10, _checkpoint),
     Chore("replies", 3600, _replies),
 )

@@ -15,7 +15,7 @@ from seatguard_flask.cli.session import Session, operation
 @click.option("--once", is_flag=True, help="Do everything once and end.")
 @operation
 def work(session: Session, once: bool) -> None:
-    """Do the chores until stopped: relay, sweep, sign checkpoints, drop old replies.
+    """Do the chores until stopped: relay, sweep, make due changes, sign checkpoints, drop old replies.
 
     Needed beside a gate of its own, whose entries it moves into the ledger, and good everywhere: run one or
     two of it. SIGTERM and Ctrl-C end it when what it is doing is done.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import logging
 import subprocess
 import sys
@@ -54,6 +55,21 @@ def test_lapsed_leases_and_quiet_callers_are_let_go_of(world: World) -> None:
     seconds.seconds += 600
     assert worker.once() == {"leases": 1, "windows": 1}
     assert engine.leases.live(world.actor, world.where, "floating", allowance=floating).facts.live == 1
+
+
+def test_changes_that_are_due_are_made(world: World) -> None:
+    """Not before their instant, and once."""
+    worker, engine = Worker(world.engine, monotonic=world.ticks), world.engine
+    (service,) = engine.subscriptions.list(world.actor).items
+    at = world.clock() + dt.timedelta(days=1)
+    engine.changes.schedule(world.actor, service.id, what="limit", value=9, at=at)
+    assert worker.once() == Counter()
+    world.clock.set(at)
+    world.ticks.seconds += 15
+    assert worker.once() == {"changes": 1}
+    world.ticks.seconds += 15
+    assert worker.once() == Counter()
+    assert engine.subscriptions.get(world.actor, service.id).limit == 9
 
 
 def test_checkpoints_are_signed_where_there_is_a_key() -> None:
