@@ -136,7 +136,7 @@ class Selling:
             kind = "product.added" if known is None else "product.changed"
             self._steps.do(
                 Change(kind, spec.slug, *_told(present, wanted)),
-                lambda: self._engine.products.define(self._actor, spec.slug, **wanted),
+                _again(lambda: self._engine.products.define(self._actor, spec.slug, **wanted)),
             )
 
     def _feature(self, spec: FeatureSpec) -> None:
@@ -149,8 +149,10 @@ class Selling:
             kind = "feature.defined" if known is None else "feature.redefined"
             self._steps.do(
                 Change(kind, spec.name, *_told(before, {"kind": spec.kind, **wanted.to_data()})),
-                lambda: self._engine.features.define(
-                    self._actor, spec.name, kind=spec.kind, definition=wanted
+                _again(
+                    lambda: self._engine.features.define(
+                        self._actor, spec.name, kind=spec.kind, definition=wanted
+                    )
                 ),
             )
 
@@ -171,7 +173,7 @@ class Selling:
             before = {} if known is None else {**present, "offer": offered}
             self._steps.do(
                 Change(kind, spec.slug, *_told(before, {**wanted, "offer": wanted["offer"].to_data()})),
-                lambda: self._engine.addons.define(self._actor, spec.slug, **wanted),
+                _again(lambda: self._engine.addons.define(self._actor, spec.slug, **wanted)),
             )
 
     def _plan(self, spec: PlanSpec) -> None:
@@ -283,6 +285,11 @@ class Selling:
             return get()
         except NotFound:
             return None
+
+
+def _again(define: Callable[[], T]) -> Callable[[], T]:
+    """Define it; once more where another process has defined it from the same file a moment before."""
+    return lambda: Steps.agreed(define, define)
 
 
 def _laid_over(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -178,7 +178,7 @@ class SubscriptionService:
             NotFound: no such subscription in the tenant.
             Conflict: the subscription is no longer at ``version``.
         """
-        check_over_limit(over_limit)
+        _check_over_limit(over_limit)
         own = None if limit is None else valid_count(limit, field="limit")
         return self._do(
             actor,
@@ -230,7 +230,7 @@ class SubscriptionService:
             NotFound: no such subscription in the tenant.
             Conflict: the subscription is no longer at ``version``.
         """
-        check_over_limit(over_limit)
+        _check_over_limit(over_limit)
         wanted: dict[str, Any] = {}
         if not isinstance(overage, Keep):
             wanted["overage"] = Overage.parse(overage).text
@@ -269,7 +269,7 @@ class SubscriptionService:
             Denied: the add-on is deactivated, or fewer of it may be had.
             Conflict: the subscription is no longer at ``version``.
         """
-        check_over_limit(over_limit)
+        _check_over_limit(over_limit)
         count = valid_count(quantity, field="quantity")
 
         def act(work: Work, before: Subscription) -> Done:
@@ -309,7 +309,7 @@ class SubscriptionService:
             Denied: the plan is deactivated.
             Conflict: the subscription is no longer at ``version``.
         """
-        check_over_limit(over_limit)
+        _check_over_limit(over_limit)
         with self._ledger.begin(actor.tenant) as work:
             promised = self.acts.plan_for_new(work, plan)
             before = work.subscriptions.lock(subscription_id)
@@ -469,7 +469,7 @@ def _check_mode(mode: str) -> None:
         raise InvalidInput.single("mode", "invalid_mode", f"must be 'live' or 'test', not {mode!r}")
 
 
-def check_over_limit(over_limit: str) -> None:
+def _check_over_limit(over_limit: str) -> None:
     if over_limit not in ("refuse", "allow"):
         raise InvalidInput.single(
             "over_limit", "invalid_choice", f"must be 'refuse' or 'allow', not {over_limit!r}"

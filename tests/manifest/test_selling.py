@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from seatguard import Actor, InvalidInput, Seatguard
 from seatguard.entitlements import Subject
 from seatguard.journal.ports import Search
-from seatguard.manifest import apply, export, from_json, from_toml, to_json, to_toml
+from seatguard.manifest import Report, apply, export, from_json, from_toml, to_json, to_toml
 from seatguard.manifest.paging import whole
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -197,5 +199,28 @@ def test_a_store_in_a_database_keeps_it_all(tmp_path: Path) -> None:
     you = memory.actor("cli", "apply")
     made(memory, you, EVERYTHING)
     assert to_toml(export(engine, me)) == to_toml(export(memory, you))
+    assert list(engine.journal.verify(me)) == []
+    engine.close()
+
+
+def test_several_processes_that_apply_one_list_make_it_once(tmp_path: Path) -> None:
+    """As when a deployment starts several machines at once: nobody is refused, nothing is there twice."""
+    url = f"sqlite:///{tmp_path / 'sold.db'}"
+    Seatguard.open(url).close()
+    barrier = threading.Barrier(3)
+
+    def deploy(_: int) -> Report:
+        engine = Seatguard.open(url, clock=lambda: NOW)
+        barrier.wait()
+        report = apply(engine, engine.actor("cli", "apply"), from_toml(EVERYTHING))
+        engine.close()
+        return report
+
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(deploy, range(3)))
+    assert [report.refusals for report in reports] == [[]] * 3
+    engine = Seatguard.open(url, clock=lambda: NOW)
+    me = engine.actor("cli", "apply")
+    assert apply(engine, me, from_toml(EVERYTHING)).changes == []
     assert list(engine.journal.verify(me)) == []
     engine.close()
