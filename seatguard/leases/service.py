@@ -16,7 +16,7 @@ from seatguard.ids import NewId
 from seatguard.journal.drafts import Drafts, person_digest
 from seatguard.journal.model import Draft
 from seatguard.leases import rules
-from seatguard.leases.model import Ended, Lease, LeaseFacts, NoLease, Wish
+from seatguard.leases.model import Ended, Lease, LeaseFacts, LeaseState, NoLease, Wish
 from seatguard.leases.ports import Enter, LeaseGate
 from seatguard.records import MAX_PAGE, Page
 
@@ -148,7 +148,10 @@ class LeaseService:
         return rules.judge(outcome, terms, known, self._clock())
 
     def give_back(self, actor: Actor, where: Where, lease_id: str) -> Decision[LeaseFacts]:
-        """Free a lease's place. One that is over already is ``LEASE_ENDED``, and no refusal.
+        """Free a lease's place; twice is once.
+
+        Returns:
+            ``LEASE_ENDED``, which is no refusal, for one that had lapsed or was taken over before.
 
         Raises:
             NotFound: no such lease in the project.
@@ -158,9 +161,10 @@ class LeaseService:
         if lease is None or terms is None:
             raise NotFound("lease", lease_id)
         outcome = self._gate.give_back(actor.tenant, lease_id, self._enter(actor))
-        if isinstance(outcome, Ended):
-            return Decision(True, Reason.ALLOWED, LeaseFacts(terms, lease=outcome.lease))
-        return Decision(True, Reason.LEASE_ENDED, LeaseFacts(terms, lease=lease))
+        ended = outcome.lease if isinstance(outcome, Ended) else lease
+        returned = ended.state is LeaseState.RETURNED
+        reason = Reason.ALLOWED if returned else Reason.LEASE_ENDED
+        return Decision(True, reason, LeaseFacts(terms, lease=ended))
 
     def live(
         self,

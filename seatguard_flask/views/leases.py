@@ -7,7 +7,7 @@ from typing import Any
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import AuthenticationFailed, NotFound
 from seatguard.ids import is_uuid
-from seatguard.leases.model import LeaseFacts, LeaseState
+from seatguard.leases.model import LeaseFacts
 from seatguard_flask import reading, replies
 from seatguard_flask.exchange import Exchange
 from seatguard_flask.identity import identify
@@ -47,9 +47,7 @@ def give_back(exchange: Exchange, lease_id: str) -> Answer:
     caller = identify(exchange, key, asked.domain)
     _check_id(lease_id)
     decision = exchange.engine.leases.give_back(caller.actor, caller.where(), lease_id)
-    lease = decision.facts.lease
-    returned = lease is not None and lease.state is LeaseState.RETURNED
-    data = {"id": lease_id, "returned": returned}
+    data = {"id": lease_id, "returned": decision.reason is Reason.ALLOWED}
     return replies.answer(200, replies.success("Lease returned successfully.", data))
 
 

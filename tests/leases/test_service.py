@@ -88,6 +88,25 @@ def test_a_suspended_service_prolongs_nothing(world: World) -> None:
     assert beat() is Reason.ALREADY_HELD
 
 
+def test_giving_back_says_whether_there_was_a_place_to_free(world: World) -> None:
+    """Returned, and returned: twice is once. One that had lapsed was free already."""
+    leases = world.engine.leases
+
+    def lease() -> str:
+        given = leases.checkout(world.actor, world.where, "floating", "ada", allowance=FLOATING)
+        assert given.facts.lease is not None
+        return given.facts.lease.id
+
+    def back(lease_id: str) -> list[Reason]:
+        return [leases.give_back(world.actor, world.where, lease_id).reason for _ in range(2)]
+
+    first = lease()
+    assert back(first) == [Reason.ALLOWED] * 2
+    second = lease()
+    world.clock.travel(seconds=60)
+    assert back(second) == [Reason.LEASE_ENDED] * 2
+
+
 def test_a_lease_of_another_project_is_not_found(world: World) -> None:
     """Beaten and given back by its own project alone."""
     decision = world.engine.leases.checkout(world.actor, world.where, "floating", "ada", allowance=FLOATING)
