@@ -49,12 +49,16 @@ class RedisServer:
         self._folder = folder
         self._command = command
         self._process: psutil.Popen | None = None
+        self._password: str | None = None
 
     @classmethod
     def start(
         cls, kind: str = "valkey", *, appendfsync: str | None = None, settings: dict[str, str] | None = None
     ) -> Self:
-        """Serve an empty server: `valkey` or `redis`."""
+        """Serve an empty server: `valkey` or `redis`.
+
+        With `requirepass` among the settings its own clients give that password.
+        """
         binary = _binary(kind)
         port = processes.free_port()
         folder = Path(tempfile.mkdtemp(prefix=f"seatguard-{kind}-"))
@@ -73,6 +77,7 @@ class RedisServer:
             folder,
             [binary, *(part for name, value in options.items() for part in (f"--{name}", value))],
         )
+        server._password = options.get("requirepass")
         try:
             server._launch()
         except BaseException:
@@ -90,7 +95,7 @@ class RedisServer:
 
     def client(self) -> redis.Redis:
         """A client for the test's own looks."""
-        return redis.Redis(self.host, self.port, socket_timeout=5, protocol=2)
+        return redis.Redis(self.host, self.port, password=self._password, socket_timeout=5, protocol=2)
 
     def flush(self) -> None:
         """Empty it."""
