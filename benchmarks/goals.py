@@ -13,9 +13,10 @@ import argparse
 import statistics
 from dataclasses import dataclass
 
-from benchmarks import growth, imports, register, validate
+from benchmarks import growth, imports, redis, register, validate
 from benchmarks.measuring import Figure, Report, command
 from benchmarks.peers import GATE, HAND, ORM, SAME_ROWS
+from benchmarks.redis import ROUND_TRIP, SCRIPT, WATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Goal:
         return f"{row} {ratio:.3g} | {'met' if met else '**missed**'} |"
 
 
+_VALKEY = "Valkey, appendfsync everysec"
 _ONE = "takes, 4 processes x 4 threads, one service"
 _MANY = "takes, 4 processes x 4 threads, 1,000 services"
 _COUNTER = "check by the counter"
@@ -71,6 +73,10 @@ GOALS = (
     Goal("P10", "take, one client, SQLite", GATE, ORM, at_most=1 / 15),
     Goal("P11", _THREADS, GATE, HAND, at_least=5),
     Goal("P11", f"{_THREADS}: longest wait", GATE, HAND, at_most=1 / 50),
+    Goal("P12", f"{_ONE}, {_VALKEY}", SCRIPT, ROUND_TRIP, at_least=0.65),
+    Goal("P12", f"{_ONE}, {_VALKEY}", SCRIPT, WATCH, at_least=15),
+    Goal("P12", f"{_ONE}, {_VALKEY}", GATE, ROUND_TRIP, at_least=0.65),
+    Goal("P12", f"{_ONE}, {_VALKEY}", GATE, WATCH, at_least=15),
     Goal("P13", f"{_ONE}, MariaDB", GATE, ORM, at_least=3),
     Goal(
         "P13",
@@ -120,6 +126,7 @@ def run(report: Report, options: argparse.Namespace) -> None:
     imports.run(report, options)
     validate.run(report, argparse.Namespace(services=10_000, places=("SQLite", "PostgreSQL")))
     register.run(report, argparse.Namespace(places=register.ALL))
+    redis.run(report, argparse.Namespace(fsync=("everysec",)))
     growth.run(report, argparse.Namespace(places=growth.ALL, sizes=growth.SIZES))
     print(f"\n{table(report)}")
 

@@ -30,9 +30,11 @@ from seatguard.journal.drafts import Drafts
 from seatguard.journal.model import Draft
 from seatguard.seats import holders
 from seatguard.seats.model import Admission, Claim, Seat, Taken
+from seatguard.storage.redis.keys import keys_of
 from tests.servers import RedisServer, ServerUnavailable
 
 VERB = "Seatguard, the gate's take alone"
+SCRIPT = "Seatguard, the script alone"
 ROUND_TRIP = "redis-py, one HMGET"
 WATCH = "redis-py, WATCH, look, MULTI, EXEC"
 ENDLESS = 1_000_000_000
@@ -74,6 +76,26 @@ class VerbTaker:
             erasable={"holder": holder},
         )
         return isinstance(self._gate.take(claim, entry, _no_lapse), Taken)
+
+
+class ScriptTaker:
+    """The script without anything around it: what the server and the way there and back cost."""
+
+    def __init__(self, arena: Arena) -> None:
+        engine = arena.open()
+        self._server = engine.seats._gate._server
+        self._tenant = arena.tenant
+        self._services = [service.subscription for service in arena.services]
+        self._new_id = Uuid7(system_clock)
+        self._entry = json.dumps(["x" * 32] * 12)
+
+    def take(self, service: int, holder: str) -> bool:
+        """See ``Taker.take``; the entries are none the relay could read."""
+        seat = self._new_id()
+        sitting = f'"{holder}","{holder}",""]'
+        arguments = (self._tenant, "", "do", self._entry, "", seat, holder, sitting, "", "1", ",1,,,")
+        answer = self._server.run("take", keys_of(self._services[service]), arguments)
+        return bool(answer[0] == b"seated")
 
 
 def _no_lapse(seat: Seat) -> Draft:
@@ -123,7 +145,13 @@ class WatchTaker:
 class RedisTakers(Takers):
     """The contenders of this benchmark."""
 
-    makers = {GATE: GateTaker, VERB: VerbTaker, ROUND_TRIP: RoundTripTaker, WATCH: WatchTaker}  # noqa: RUF012
+    makers = {  # noqa: RUF012
+        GATE: GateTaker,
+        VERB: VerbTaker,
+        SCRIPT: ScriptTaker,
+        ROUND_TRIP: RoundTripTaker,
+        WATCH: WatchTaker,
+    }
 
 
 def run(report: Report, options: argparse.Namespace) -> None:
@@ -150,7 +178,7 @@ def _measure(report: Report, server: RedisServer, folder: Path, fsync: str) -> N
         first.take(service, "first")
     _alone(report, arena, where)
     _crowded(report, arena, where)
-    _relayed(report, arena, where)
+    _relayed(report, server, arena, where)
 
 
 def _alone(report: Report, arena: Arena, where: str) -> None:
@@ -168,7 +196,8 @@ def _alone(report: Report, arena: Arena, where: str) -> None:
     ways = {way: contender(way) for way in RedisTakers.makers} | {"control": contender(ROUND_TRIP)}
     samples = interleave(ways, report.rounds(15))
     title = f"take, one client, {where}"
-    report.compare(title, samples, VERB, ROUND_TRIP, unit="µs", control="control")
+    report.compare(title, samples, SCRIPT, ROUND_TRIP, unit="µs", control="control")
+    report.compare(title, samples, VERB, ROUND_TRIP, unit="µs")
     report.compare(title, samples, GATE, ROUND_TRIP, unit="µs")
 
 
@@ -193,26 +222,35 @@ def _crowded(report: Report, arena: Arena, where: str) -> None:
         }
         title = f"takes, {PROCESSES} processes x {THREADS} threads, {place}, {where}"
         control = "control" if place == "one service" else None
-        report.compare(title, here, VERB, ROUND_TRIP, unit="/s", better=RATE, control=control)
+        report.compare(title, here, SCRIPT, ROUND_TRIP, unit="/s", better=RATE, control=control)
+        report.compare(title, here, VERB, ROUND_TRIP, unit="/s", better=RATE)
         report.compare(title, here, GATE, ROUND_TRIP, unit="/s", better=RATE)
+        report.compare(title, here, SCRIPT, WATCH, unit="/s", better=RATE)
         report.compare(title, here, VERB, WATCH, unit="/s", better=RATE)
         report.compare(title, here, GATE, WATCH, unit="/s", better=RATE)
 
 
-def _relayed(report: Report, arena: Arena, where: str) -> None:
+def _relayed(report: Report, server: RedisServer, arena: Arena, where: str) -> None:
+    """Entries of real takes, on an empty server: those of the script alone are none."""
+    server.flush()
+    taker = VerbTaker(arena)
+    count = 500 if report.quick else 10_000
+    for number in range(count):
+        taker.take(number % len(arena.services), f"relayed-{number}")
     engine = arena.open()
-    subscription = arena.services[0].subscription
     began = time.monotonic()
     moved = engine.relay()
     took = time.monotonic() - began
-    live = engine.seats.usage(arena.actor(engine), subscription).live
-    engine.close()
+    actor = arena.actor(engine)
     copy = dataclasses.replace(arena, gate=None).open()
-    copied = copy.seats.usage(arena.actor(copy), subscription).live
+    names = [service.subscription for service in arena.services]
+    live = sum(engine.seats.usage(actor, name).live for name in names)
+    copied = sum(copy.seats.usage(actor, name).live for name in names)
+    engine.close()
     copy.close()
     report.remark(
-        f"{where}: {moved:,} entries relayed into a SQLite file, {moved / took:,.0f} a second; the one"
-        f" service has {live:,} seats at the gate and {copied:,} in the ledger's copy"
+        f"{where}: {moved:,} entries of {len(names):,} services relayed into a SQLite file,"
+        f" {moved / took:,.0f} a second; {live:,} seats at the gate, {copied:,} in the ledger's copy"
     )
 
 

@@ -132,3 +132,16 @@ def test_growth_is_measured_at_several_sizes_against_the_smallest() -> None:
         titles(printed)
     )
     assert printed.count("check by SELECT count(*)") == 2
+
+
+@pytest.mark.redis
+def test_gate_on_valkey_is_measured_against_a_round_trip_and_against_watch() -> None:
+    """The engine, the gate and its script; and what was relayed is all there is."""
+    printed = run("redis", "--fsync", "no")
+    if "not measured" in printed and not on_ci():
+        pytest.skip(printed)
+
+    assert len(RATIO.findall(printed)) == 15
+    found = re.search(r"([\d,]+) seats at the gate, ([\d,]+) in the ledger's copy", printed)
+    assert found is not None
+    assert found[1] == found[2]
