@@ -86,6 +86,16 @@ class Database:
         """Whether this is a file of SQLite's."""
         return self.dialect.name == "sqlite"
 
+    @property
+    def is_postgres(self) -> bool:
+        """Whether this is a database of PostgreSQL's."""
+        return self.dialect.name == "postgresql"
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether a seat can be given in one round trip. MySQL, unlike MariaDB, runs no blocks."""
+        return self.is_postgres or bool(getattr(self.dialect, "is_mariadb", False))
+
     def is_behind(self, connection: Connection) -> bool:
         """Whether that connection, of whatever engine, leads to this very database."""
         return _place_of(connection.engine.url) == _place_of(self.url)
@@ -235,7 +245,7 @@ class Database:
 
         At READ COMMITTED a transaction of reads shows no more than the reads alone.
         """
-        if self.dialect.name != "postgresql":
+        if not self.is_postgres:
             return act(runner)
         runner.driver.autocommit = True
         try:
@@ -335,7 +345,7 @@ class Database:
     @contextmanager
     def _begun(self, write: bool) -> Iterator[Connection]:
         with self.engine.connect() as connection:
-            if not write and self.dialect.name == "postgresql":
+            if not write and self.is_postgres:
                 # At READ COMMITTED a transaction of reads shows no more than the reads alone, and here
                 # leaving it out saves two round trips.
                 connection = self._autocommitting(connection)
@@ -417,6 +427,7 @@ def _engine(url: URL) -> Engine:
         options |= {"isolation_level": "READ COMMITTED", "connect_args": _postgres_arguments(url)}
     elif backend in ("mysql", "mariadb"):
         options |= {"isolation_level": "READ COMMITTED", "connect_args": _MARIADB_ARGUMENTS}
+        options["pool_reset_on_return"] = None  # a round trip; whoever leaves something open rolls it back
     elif backend != "sqlite":
         raise Misconfigured(f"Seatguard has no storage on {backend!r}: use sqlite, postgresql or mariadb")
     try:

@@ -34,7 +34,8 @@ from seatguard.seats.model import (
 from seatguard.seats.ports import Lapse, Seal
 from seatguard.seats.rules import Already, Step, step
 from seatguard.storage.locking import LockingGate, Section
-from seatguard.storage.sqlalchemy import postgres, tables
+from seatguard.storage.sqlalchemy import mariadb, postgres, tables
+from seatguard.storage.sqlalchemy.at_once import Given
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.haste import Haste
@@ -356,7 +357,6 @@ class SqlGate(_Verbs):
     def __init__(self, database: Database, clock: Clock) -> None:
         super().__init__(clock)
         self._database = database
-        self._at_once = database.dialect.name == "postgresql"
         self._tight: set[str] = set()
         self._haste = Haste(time.monotonic)
         self._may_settle: bool | None = None
@@ -372,7 +372,7 @@ class SqlGate(_Verbs):
         if seal is None and is_uuid(claim.subscription):
             if claim.subscription in self._tight:
                 outcome = self._glance(claim)
-            if outcome is None and self._at_once:
+            if outcome is None and self._database.takes_at_once:
                 given = self._take_at_once(claim, entry)
                 if given is not None:
                     self._note(claim.subscription, tight=False)
@@ -387,7 +387,7 @@ class SqlGate(_Verbs):
 
     def take_as_agreed(self, claim: Claim, entry: Draft) -> Taken | None:
         """See ``Swift.take_as_agreed``."""
-        if claim.subscription in self._tight:
+        if claim.subscription in self._tight or not self._database.takes_at_once:
             return None
         return self._take_at_once(claim, entry, as_agreed=True)
 
@@ -400,7 +400,7 @@ class SqlGate(_Verbs):
         seat = outcome.seat
         if (written_here and seat.since >= began) or seat.since < began - postgres.UNSETTLED:
             return
-        if not self._at_once or not self._can_settle():
+        if not self._database.is_postgres or not self._can_settle():
             return
         if not self._database.run_at_once(lambda runner: postgres.settled(runner, seat.id)):
             raise StorageUnavailable("the seat was given up while it was looked at; ask again")
@@ -415,11 +415,13 @@ class SqlGate(_Verbs):
         self._tight.add(subscription)
 
     def _take_at_once(self, claim: Claim, entry: Draft, *, as_agreed: bool = False) -> Taken | None:
-        now, known = self._clock(), list[postgres.Given]()
+        if not self._database.is_postgres:
+            return self._taken(claim, self._take_in_a_block(claim, entry, as_agreed))
+        now, known = self._clock(), list[Given]()
         with self._haste.inside(claim.subscription) as hasty:
             soon = hasty and self._can_settle()
 
-            def act(runner: RawRunner) -> postgres.Given | None:
+            def act(runner: RawRunner) -> Given | None:
                 given = (
                     known[0]
                     if known
@@ -432,10 +434,19 @@ class SqlGate(_Verbs):
                 return given
 
             given = self._database.run_at_once(act)
+        if given is not None and given.met:
+            self._haste.met(claim.subscription)
+        return self._taken(claim, given)
+
+    def _take_in_a_block(self, claim: Claim, entry: Draft, as_agreed: bool) -> Given | None:
+        now = self._clock()
+        return self._database.run_at_once(
+            lambda runner: mariadb.take(runner, claim, entry, now, as_agreed=as_agreed)
+        )
+
+    def _taken(self, claim: Claim, given: Given | None) -> Taken | None:
         if given is None:
             return None
-        if given.met:
-            self._haste.met(claim.subscription)
         live, held = given.live, given.held
         if held:
             # How many of them have lapsed is read afterwards. The seats for good are those of this very act,

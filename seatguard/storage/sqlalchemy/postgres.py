@@ -16,16 +16,11 @@ what is flushed after the take is flushed with it, on whatever connection.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Any
 
-from seatguard.clock import to_micros
-from seatguard.journal.model import Draft, canonical
-from seatguard.seats.model import Claim, Seat, SeatState
+from seatguard.journal.model import Draft
+from seatguard.seats.model import Claim
+from seatguard.storage.sqlalchemy.at_once import Given, given, values
 from seatguard.storage.sqlalchemy.raw import RawRunner
-
-EDGE = dt.timedelta(seconds=10)
-"""Longer than a statement may run: further from the closing instant no wait can pass it."""
 
 UNSETTLED = dt.timedelta(seconds=10)
 """Longer than PostgreSQL leaves anything unflushed (three times its ``wal_writer_delay``, by default 0.6 s).
@@ -87,22 +82,6 @@ SELECT pg_logical_emit_message(true, 'seatguard', ''),
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A seat that was given.
-
-    Attributes:
-        live: seats live with it.
-        held: how many of them are holds.
-        met: whether another change of the row came first.
-    """
-
-    seat: Seat
-    live: int
-    held: int
-    met: bool
-
-
 def settled(runner: RawRunner, seat: str) -> bool:
     """Wait until everything committed before is on disk, as the server's ``synchronous_commit`` has it.
 
@@ -132,54 +111,7 @@ def take(
     Returns:
         the seat; ``None`` when no seat was given, for whatever reason: then nothing was written.
     """
-    state = SeatState.ASSIGNED if claim.lapses_at is None else SeatState.HELD
     row = runner.run(
-        _TAKE_SOON if soon else _TAKE_PLAINLY,
-        {
-            "seat": claim.seat,
-            "tenant": claim.tenant,
-            "subscription": claim.subscription,
-            "holder": claim.holder.name,
-            "holder_key": claim.holder.key,
-            "email": claim.email,
-            "state": state.value,
-            "held": int(state is SeatState.HELD),
-            "version": claim.admission.version if as_agreed else None,
-            "now": to_micros(now),
-            "edge": to_micros(now + EDGE),
-            "lapses_at": None if claim.lapses_at is None else to_micros(claim.lapses_at),
-            **_entry(entry),
-        },
+        _TAKE_SOON if soon else _TAKE_PLAINLY, values(claim, entry, now, as_agreed=as_agreed)
     ).fetchone()
-    if row is None:
-        return None
-    seat = Seat(
-        id=claim.seat,
-        tenant=claim.tenant,
-        subscription=claim.subscription,
-        number=row[0],
-        holder=claim.holder.name,
-        holder_key=claim.holder.key,
-        email=claim.email,
-        state=state,
-        since=now,
-        lapses_at=claim.lapses_at,
-    )
-    return Given(seat, row[1], row[2], row[3])
-
-
-def _entry(entry: Draft) -> dict[str, Any]:
-    return {
-        "entry": entry.id,
-        "aggregate": entry.aggregate,
-        "at": to_micros(entry.at),
-        "actor": entry.actor,
-        "kind": entry.kind,
-        "request_id": entry.request_id,
-        "data": canonical(dict(entry.data)).decode(),
-        "erasable": None if entry.erasable is None else canonical(dict(entry.erasable)).decode(),
-        "erasable_digest": entry.erasable_digest(),
-        "person": entry.person,
-        "salt": entry.salt,
-        "digest": entry.digest(),
-    }
+    return None if row is None else given(claim, now, row)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Executable, Select
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
+
+T = TypeVar("T")
 
 Row = Sequence[Any]
 Values = Mapping[str, Any]
@@ -105,7 +107,7 @@ class Ready:
 class RawRunner:
     """On a driver's own connection."""
 
-    __slots__ = ("_cursor", "_raw", "_watch", "dialect", "driver", "proxied")
+    __slots__ = ("_cursor", "_raw", "_watch", "dialect", "driver", "is_open", "proxied")
 
     def __init__(self, raw: Raw, proxied: PoolProxiedConnection) -> None:
         self._raw = raw
@@ -114,6 +116,8 @@ class RawRunner:
         self.driver: Any = proxied.dbapi_connection
         self._cursor: Any = None
         self._watch = watched.get(raw.engine)
+        self.is_open = False
+        """Whether a transaction may have begun that was not ended."""
 
     def first(self, statement: Executable, values: Values) -> Row | None:
         """See ``Runner.first``."""
@@ -141,6 +145,7 @@ class RawRunner:
         """Run a statement as the driver takes it; the cursor, good until the next one."""
         if self._cursor is None:
             self._cursor = self.driver.cursor()
+        self.is_open = True
         try:
             if self._watch is not None:
                 self._watch.begins(text)
@@ -151,10 +156,10 @@ class RawRunner:
             raise self.wrapped(error) from error
         return self._cursor
 
-    def act(self, call: Callable[[], object]) -> None:
+    def act(self, call: Callable[[], T]) -> T:
         """Let the driver do something that is no statement."""
         try:
-            call()
+            return call()
         except self._raw.error as error:
             raise self.wrapped(error) from error
 
@@ -163,6 +168,7 @@ class RawRunner:
         if self._watch is not None:
             self._watch.commits(self.driver.commit, self.proxied.invalidate)
         self.act(self.driver.commit)
+        self.is_open = False
 
     def wrapped(self, error: Any) -> DBAPIError:
         """The driver's error as SQLAlchemy would raise it; a connection that is lost is let go of."""
@@ -181,6 +187,8 @@ class Raw:
         self.dialect = engine.dialect
         self.error: Any = engine.dialect.loaded_dbapi.Error
         self._ready: dict[Executable, Ready] = {}
+        # Elsewhere the pool does it, without a round trip.
+        self._rolls_back = engine.dialect.name in ("mysql", "mariadb")
 
     def ready(self, statement: Executable) -> Ready:
         """The statement for this dialect; to be asked with constants only, as all are kept."""
@@ -196,9 +204,15 @@ class Raw:
             proxied = self.engine.raw_connection()
         except self.error as error:
             raise self.wrapped(error, lost=False) from error
+        runner = RawRunner(self, proxied)
         try:
-            yield RawRunner(self, proxied)
+            yield runner
         finally:
+            if runner.is_open and self._rolls_back and proxied.is_valid:
+                try:
+                    runner.driver.rollback()
+                except self.error as error:
+                    proxied.invalidate(error)
             proxied.close()
 
     def wrapped(self, error: Exception, *, lost: bool) -> DBAPIError:
