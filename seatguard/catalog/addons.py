@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seatguard.catalog.offers import UNLIMITED, Amount, Limits, Offer
+from seatguard.catalog.offers import Offer
+from seatguard.catalog.values import UNLIMITED, Amount, Limits
 from seatguard.errors import InvalidInput, Problem
 
 MEMBERS = ("quotas", "rate_limits", "features", "permissions", "capabilities", "prices", "interval", "length")

@@ -8,8 +8,8 @@ from typing import Any
 
 from seatguard.actors import Actor
 from seatguard.catalog.features import Definition, Feature, FeatureKind
-from seatguard.catalog.offers import valid_feature_name
 from seatguard.catalog.ports import Ledger
+from seatguard.catalog.values import valid_feature_name
 from seatguard.clock import Clock
 from seatguard.errors import Conflict, InvalidInput, NotFound
 from seatguard.ids import NewId

@@ -10,14 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from seatguard.allowances import Allowance, Concurrency, Quota, Rate, from_data
-from seatguard.catalog.offers import (
-    UNLIMITED,
-    Amount,
-    FeatureValue,
-    valid_feature_value,
-    valid_limit,
-)
 from seatguard.catalog.rules import valid_description, valid_order
+from seatguard.catalog.values import UNLIMITED, Amount, FeatureValue, valid_feature_value, valid_limit
 from seatguard.errors import InvalidInput, Problem
 from seatguard.records import valid_flag, valid_name
 

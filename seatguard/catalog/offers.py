@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from seatguard.allowances import valid_amount
+from seatguard.catalog.values import (
+    FEATURE,
+    NAME,
+    SERVICE,
+    Amount,
+    FeatureValue,
+    Limits,
+    valid_capability,
+    valid_days,
+    valid_feature_value,
+    valid_interval,
+    valid_limit,
+    valid_permission,
+)
 from seatguard.errors import InvalidInput, Problem
 from seatguard.money import Money, valid_currency
 from seatguard.records import valid_count
 
 T = TypeVar("T")
 
-UNLIMITED: Literal["unlimited"] = "unlimited"
-Amount: TypeAlias = int | Literal["unlimited"]
-"""What one level grants of something: ``0`` is none; what a level leaves out, the next one decides."""
-Limits: TypeAlias = Mapping[str, Mapping[str, Amount]]
-"""Service, name of the limit, amount: ``{"speech-service": {"maxConcurrentSessions": 5}}``."""
-FeatureValue: TypeAlias = bool | int | str
-
-INTERVALS = ("day", "week", "month", "year")
-MAX_DAYS = 3650
 _MOST_SERVICES, _MOST_NAMES, _MOST_PERMISSIONS, _MOST_PRICES = 50, 100, 200, 50
-_LONGEST_VALUE = 1000
-
-_SERVICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
-_NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
-_FEATURE = re.compile(rf"(?:{_SERVICE.pattern}\.)?{_NAME.pattern}")
-_PERMISSION = re.compile(r"[a-z0-9][a-z0-9_.-]*(?::[a-z0-9][a-z0-9_.-]*)*(?::\*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +148,12 @@ class _Reading:
             rate_limits=self._limits("rate_limits"),
             permissions=self._names("permissions", valid_permission, _MOST_PERMISSIONS),
             features=self._features(),
-            capabilities=self._names("capabilities", _capability, _MOST_PERMISSIONS),
+            capabilities=self._names("capabilities", valid_capability, _MOST_PERMISSIONS),
             prices=self._prices(),
-            interval=self._one("interval", _interval, None),
+            interval=self._one("interval", valid_interval, None),
             length=self._one("length", lambda value: valid_amount(value, field="", least=1, most=120), 1),
-            trial_days=self._one("trial_days", _days, 0),
-            evaluation_days=self._one("evaluation_days", _days, 0),
+            trial_days=self._one("trial_days", valid_days, 0),
+            evaluation_days=self._one("evaluation_days", valid_days, 0),
             min_seats=self._one("min_seats", lambda value: valid_count(value, field=""), 0),
             max_seats=self._one("max_seats", lambda value: valid_count(value, field=""), None),
         )
@@ -192,14 +191,14 @@ class _Reading:
         given = self._data.get(name)
         for service, limits in ({} if given is None else self._table(name, given, _MOST_SERVICES)).items():
             path = f"{name}.{service}"
-            self._named(path, service, _SERVICE)
+            self._named(path, service, SERVICE)
             if limits is None:
                 continue
             none: Amount = 0
             amounts = {
                 limit: self._checked(f"{path}.{limit}", amount, valid_limit, none)
                 for limit, amount in self._table(path, limits, _MOST_NAMES).items()
-                if self._named(f"{path}.{limit}", limit, _NAME) and amount is not None
+                if self._named(f"{path}.{limit}", limit, NAME) and amount is not None
             }
             if amounts:
                 found[service] = amounts
@@ -212,7 +211,7 @@ class _Reading:
         return {
             name: self._checked(f"features.{name}", value, valid_feature_value, no)
             for name, value in table.items()
-            if self._named(f"features.{name}", name, _FEATURE) and value is not None
+            if self._named(f"features.{name}", name, FEATURE) and value is not None
         }
 
     def _names(self, name: str, check: Callable[[object], str], most: int) -> tuple[str, ...]:
@@ -263,88 +262,6 @@ class _Reading:
         return fits
 
 
-def valid_limit(value: object) -> Amount:
-    """An amount, or ``"unlimited"``, which may also be written ``-1``.
-
-    >>> valid_limit(-1), valid_limit(0)
-    ('unlimited', 0)
-    """
-    if value == UNLIMITED or (value == -1 and isinstance(value, int)):
-        return UNLIMITED
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidInput.single(
-            "", "integer_expected", f"must be a whole number or 'unlimited', not {value!r}"
-        )
-    return valid_amount(value, field="")
-
-
-def valid_feature_value(value: object) -> FeatureValue:
-    """What a boolean or static feature may be: true, false, a whole number or a short text."""
-    if isinstance(value, (bool, int)):
-        return value if isinstance(value, bool) else valid_amount(value, field="")
-    if not isinstance(value, str):
-        raise InvalidInput.single(
-            "", "invalid_value", f"must be true, false, a whole number or a text, not {value!r}"
-        )
-    if len(value) > _LONGEST_VALUE or not value.isprintable():
-        raise InvalidInput.single(
-            "", "invalid_value", f"must be at most {_LONGEST_VALUE} printable characters"
-        )
-    return value
-
-
-def valid_feature_name(text: object, *, field: str = "name") -> str:
-    """The name of a feature: ``sso``, or ``speech-service.minutes`` for a limit of a service.
-
-    >>> valid_feature_name("speech-service.maxConcurrentSessions")
-    'speech-service.maxConcurrentSessions'
-    """
-    if not isinstance(text, str):
-        raise InvalidInput.single(field, "string_expected", f"must be a string, not {text!r}")
-    if not _FEATURE.fullmatch(text):
-        raise InvalidInput.single(
-            field,
-            "invalid_name",
-            f"{text[:80]!r} is no name of a feature: use one like 'sso' or 'speech-service.minutes'",
-        )
-    return text
-
-
-def valid_permission(text: object) -> str:
-    """A scope in lower case, its parts divided by colons; the last may be ``*``.
-
-    >>> valid_permission("speech:files:read")
-    'speech:files:read'
-    """
-    if not isinstance(text, str):
-        raise InvalidInput.single("", "string_expected", f"must be a string, not {text!r}")
-    if len(text) > 128 or not _PERMISSION.fullmatch(text):
-        raise InvalidInput.single(
-            "", "invalid_permission", f"{text[:80]!r} is no scope: write it like 'speech:files:read'"
-        )
-    return text
-
-
-def _capability(text: object) -> str:
-    if not isinstance(text, str) or not text or len(text) > 128 or not text.isprintable() or "," in text:
-        raise InvalidInput.single(
-            "", "invalid_name", f"{text!r} is no capability: use 1 to 128 printable characters, no comma"
-        )
-    return text
-
-
-def _interval(value: object) -> str:
-    if value not in INTERVALS:
-        raise InvalidInput.single(
-            "", "invalid_choice", f"must be one of {', '.join(INTERVALS)}, not {value!r}"
-        )
-    return str(value)
-
-
-def _days(value: object) -> int:
-    return valid_amount(value, field="", most=MAX_DAYS)
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, Price):
         return {"currency": value.currency, "amount": value.amount, "per_seat": value.per_seat}
@@ -353,10 +270,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(value[name]) for name in sorted(value)}
     return value
-
-
-def limits_by_name(limits: Limits) -> Iterable[tuple[str, Amount]]:
-    """Every limit under its full name: ``speech-service.maxConcurrentSessions``."""
-    for service, amounts in limits.items():
-        for name, amount in amounts.items():
-            yield f"{service}.{name}", amount

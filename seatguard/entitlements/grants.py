@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 
 from seatguard.allowances import Allowance
 from seatguard.catalog.features import Definition, Feature, FeatureKind, allowance, assumed
-from seatguard.catalog.offers import UNLIMITED, FeatureValue, Limits, Offer, limits_by_name
+from seatguard.catalog.offers import Offer
+from seatguard.catalog.values import UNLIMITED, FeatureValue, Limits, limits_by_name
 from seatguard.decisions import Decision, Reason
 from seatguard.entitlements.overrides import Level
 from seatguard.errors import InvalidInput

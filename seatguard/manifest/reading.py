@@ -13,8 +13,9 @@ from typing import Any, Literal, NoReturn, TypeAlias
 
 from seatguard.catalog.addons import MEMBERS as ADDON_MEMBERS
 from seatguard.catalog.features import Definition, FeatureKind
-from seatguard.catalog.offers import Offer, valid_feature_name, valid_permission
+from seatguard.catalog.offers import Offer
 from seatguard.catalog.rules import valid_description, valid_order
+from seatguard.catalog.values import valid_feature_name, valid_permission
 from seatguard.clients.model import ClientState
 from seatguard.entitlements.overrides import merged
 from seatguard.errors import InvalidInput, Problem

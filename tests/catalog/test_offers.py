@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seatguard.catalog.offers import Offer, Price, valid_permission
+from seatguard.catalog.offers import Offer, Price
+from seatguard.catalog.values import valid_permission
 from seatguard.errors import InvalidInput
 from seatguard.money import DIGITS, Money
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from seatguard.actors import Actor
 from seatguard.catalog.model import Plan, PlanChange
-from seatguard.catalog.offers import UNLIMITED, Limits, Offer
+from seatguard.catalog.offers import Offer
+from seatguard.catalog.values import UNLIMITED, Limits
 from seatguard.engine import Seatguard as Engine
 from seatguard.errors import InvalidInput, Problem
 from seatguard.management.model import Manager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from seatguard.actors import Actor
-from seatguard.catalog.offers import UNLIMITED, Limits
+from seatguard.catalog.values import UNLIMITED, Limits
 from seatguard.engine import Seatguard as Engine
 from seatguard.entitlements.grants import Subject
 from seatguard.errors import InvalidInput, NotFound, Problem
