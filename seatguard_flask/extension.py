@@ -102,6 +102,7 @@ class Seatguard(RegisterCalls):
             self._given_engine,
             Switches(app.config, prefix),
         )
+        state.holder_loader = lambda: self._holder_loader
         if settings.api_enabled:
             for other in states.values():
                 if other.settings.api_enabled and other.settings.url_prefix == settings.url_prefix:

@@ -6,7 +6,7 @@ import math
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, current_app, request
 
@@ -29,12 +29,30 @@ POLICY, LIMIT = "RateLimit-Policy", "RateLimit"
 
 EVERY = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
+Loader = TypeVar("Loader", bound=Callable[[], "str | None"])
 Finish = Callable[[Any], Any]
 Passage = Callable[[Mapping[str, Any]], AbstractContextManager[Finish]]
 
 
 class Granting(Guards):
     """The part of the extension that guards views by entitlements; see ``seatguard_flask.Seatguard``."""
+
+    _holder_loader: Callable[[], str | None] | None = None
+
+    def holder_loader(self, loader: Loader) -> Loader:
+        """Let a function say who is signed in, for ``/subscription``, ``/quotas`` and ``/entitlements``.
+
+        Args:
+            loader: answers your identifier of the user, or ``None`` when nobody is signed in.
+
+        >>> from seatguard_flask import Seatguard
+        >>> seats = Seatguard()
+        >>> @seats.holder_loader
+        ... def signed_in():
+        ...     return g.user and g.user.name
+        """
+        self._holder_loader = loader
+        return loader
 
     def require(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from seatguard_flask.own import SCOPE
 from seatguard_flask.problems import FULL_OR_EXPIRED, STATUS, shape_without_422, validation_shape, without_422
 from seatguard_flask.routes import Reply, Route
 from seatguard_flask.schemas.refusals import REQUEST_ID, ProblemDetails, ValidationRefusal
@@ -178,6 +179,9 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     if route.scope is not None:
         # OpenAPI 3.1 lets schemes other than OAuth name what is needed, too.
         return [{"management": [route.scope]}, {"token": [route.scope]}]
+    if route.own:
+        # Or however the host signs its users in, which is not for us to say.
+        return [{"token": [SCOPE]}, {}]
     if not route.keyed:
         return []
     # A body may carry the key itself; then no scheme of OpenAPI's applies.
@@ -265,7 +269,7 @@ def _codes(route: Route) -> Iterator[str]:
     yield from route.codes
     if route.keyed:
         yield from _KEYED
-    if route.scope is not None:
+    if route.scope is not None or route.own:
         yield from _SCOPED
         yield from _managed(route)
     if route.body is not None:

@@ -17,6 +17,7 @@ from seatguard.errors import SeatguardError
 from seatguard_flask import headers, problems, replies
 from seatguard_flask.exchange import Exchange, begin, remember, resume
 from seatguard_flask.managing import admit
+from seatguard_flask.own import signed_in
 from seatguard_flask.problems import Shape
 from seatguard_flask.state import State
 
@@ -183,6 +184,8 @@ def _admitting(route: Route) -> Handler:
     handler, scope = route.handler, route.scope
     if scope is not None:
         return lambda exchange, **variables: handler(exchange, admit(exchange, scope), **variables)
+    if route.own:
+        return lambda exchange, **variables: handler(exchange, signed_in(exchange), **variables)
     return handler
 
 

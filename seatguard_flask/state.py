@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
+from collections.abc import Callable
 
 from seatguard.engine import Seatguard as Engine
 from seatguard.errors import SeatguardError
@@ -46,6 +47,7 @@ class State:
         self.attempts = FailedAttempts(settings.auth_failures_per_minute)
         self.prefixes = FailedAttempts(settings.auth_failures_per_minute, window=3600)
         self.advice = Advice(self.attempts)
+        self.holder_loader: Callable[[], Callable[[], str | None] | None] = lambda: None
         self.project_ids: dict[str, str] = {}
         self._opening = _Opening(storage_uri, settings, engine)
         # Runs when the app is gone or the process ends, whichever comes first.
