@@ -258,8 +258,13 @@ def _sign_in_first(mounted: Mounted) -> Response:
     address = mounted.authorizer.sign_in_url(back_to)
     if address is not None:
         return make_response(redirect(address, 303))
+    t = _words().t
     return _problem(
-        mounted, 401, "Sign in first", "These pages are for administrators who are signed in.", shell=False
+        mounted,
+        401,
+        t("Sign in first"),
+        t("These pages are for administrators who are signed in."),
+        shell=False,
     )
 
 

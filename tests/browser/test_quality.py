@@ -74,7 +74,7 @@ def test_dialogs_and_the_palette_are_accessible(stock: Sample, shown: str, visit
         page.keyboard.press("Escape")
         page.keyboard.press("Control+k")
         page.get_by_role("combobox", name="Search").fill("north")
-        page.get_by_role("option").first.wait_for()
+        page.locator("#sg-palette-list").get_by_role("option").first.wait_for()
         assert violations(page) == []
         assert window.wrong == []
 
