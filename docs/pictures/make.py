@@ -1,4 +1,4 @@
-"""Makes the pictures of admin.md from the demo's data: `python docs/pictures/make.py`, with chromium and playwright."""
+"""Makes the pictures of admin.md from the demo's data; needs chromium and playwright."""
 
 from __future__ import annotations
 
