@@ -111,6 +111,7 @@ class _Frozen:
         self.before: dict[str, Subscription] = {}
         self.after: dict[str, Subscription] = {}
         self.counts: dict[str, Count | None] = {}
+        self.unknown = False
 
     def get(self, identifier: str) -> Subscription:
         return self._inner.get(identifier)
@@ -118,8 +119,9 @@ class _Frozen:
     def lock(self, identifier: str) -> Subscription:
         record = self._inner.lock(identifier)
         if identifier not in self.before:
-            self.before[identifier] = record
+            self.unknown = True
             self.counts[identifier] = self._gate.freeze(record.tenant, identifier, self._token)
+            self.before[identifier], self.unknown = record, False
         return record
 
     def find(self, **criteria: Any) -> Subscription | None:
@@ -145,6 +147,12 @@ class _Frozen:
         return self._inner.list(limit=limit, after=after, newest_first=newest_first, **criteria)
 
     def thaw(self, *, committed: bool) -> None:
+        if self.unknown:
+            # What stood in the way may have been entries that wait; now that nothing is locked they can move.
+            try:
+                self._gate.relay()
+            except StorageUnavailable as error:
+                logger.warning("entries still wait at the gate: %s", error)
         for identifier, before in self.before.items():
             agreed = self.after.get(identifier, before) if committed else before
             try:

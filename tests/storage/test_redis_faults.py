@@ -170,6 +170,25 @@ def test_server_that_comes_back_with_older_data_is_filled_from_the_ledger(
     assert copied(arena) == before
 
 
+def test_limit_is_changed_after_a_restart_without_a_worker(start_redis: Start, new_database: New) -> None:
+    """Entries that still wait stand in the way once; the next attempt knows the true count."""
+    server = start_redis("valkey", appendfsync="always")
+    arena = Arena.build(new_database("sqlite"), limit=5, gate=server.url())
+    engine = arena.open()
+    actor, where = engine.actor("test", "limit", tenant=arena.tenant), engine.where(arena.project)
+    for number in range(4):
+        engine.seats.take(actor, where, f"user{number}")
+    server.restart()
+    change = engine.subscriptions.change_limit
+    with pytest.raises(StorageUnavailable):
+        change(actor, arena.subscription, limit=3)
+    refused = change(actor, arena.subscription, limit=3)
+    assert (refused.allowed, refused.facts.live) == (False, 4)
+    assert change(actor, arena.subscription, limit=4).allowed
+    assert engine.seats.take(actor, where, "late").reason.value == "limit_reached"
+    arena.audit()
+
+
 def _through(proxy: TcpProxy) -> str:
     return f"redis://127.0.0.1:{proxy.port}/0"
 
@@ -177,7 +196,7 @@ def _through(proxy: TcpProxy) -> str:
 def test_cut_network_is_told_at_once_and_heals(
     start_redis: Start, new_database: New, proxied: Callable[[RedisServer], TcpProxy]
 ) -> None:
-    """Refused connections answer within a second; within two after the network is back so do claims."""
+    """Refused connections answer within the deadline; claims do within two seconds of its return."""
     proxy = proxied(start_redis("valkey"))
     arena = Arena.build(new_database("sqlite"), limit=1_000_000, gate=_through(proxy))
     engine = arena.open()
@@ -192,7 +211,7 @@ def test_cut_network_is_told_at_once_and_heals(
         print(f"healed after {time.monotonic() - healed:.2f} s")
     first = min(at for at in load.seated.values() if at > healed)
     assert first - healed < 2.0
-    assert max(took for took, _ in load.unavailable) < 1.0
+    assert max(took for took, _ in load.unavailable) < 3.5
     assert load.seated.keys() <= seated(engine, arena)
 
 
