@@ -179,13 +179,9 @@ class Overview:
     Attributes:
         expiring: active, and the last day is within 30 days.
         high: active, and at least 90 percent of the seats are taken.
-        full: of those, how many have no seat left.
-        next_expiry: the nearest last day of the expiring ones.
     """
 
     active: Count
     expiring: Count
     high: Count
-    full: Count
     clients: Count
-    next_expiry: dt.date | None

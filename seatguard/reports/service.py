@@ -46,21 +46,11 @@ class ReportService:
         """The dashboard's numbers; each is the count of the view of its name."""
         now = self._clock()
         with self._ledger.read(actor.tenant) as work:
-            soonest = work.reads.services(
-                ServiceSearch(view=View.EXPIRING),
-                now=now,
-                sort=Sort.EXPIRES,
-                limit=1,
-                after=None,
-                backwards=False,
-            )
             return Overview(
                 active=self._count(work, ServiceSearch(view=View.ACTIVE), now),
                 expiring=self._count(work, ServiceSearch(view=View.EXPIRING), now),
                 high=self._count(work, ServiceSearch(view=View.HIGH), now),
-                full=self._count(work, ServiceSearch(view=View.HIGH, util_gte=100), now),
                 clients=_bounded(work.reads.count_clients(ClientView.ALL, None, at_most=COUNT_BOUND + 1)),
-                next_expiry=soonest[0][1].subscription.expires_on if soonest else None,
             )
 
     def services(
