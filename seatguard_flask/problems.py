@@ -77,6 +77,7 @@ STATUS: dict[str, int] = {
     "invalid_value": 422,
     "invalid_cursor": 422,
     "unknown_scope": 422,
+    "unknown_permission": 422,
     "idempotency_key_reused": 422,
     # Who asks, and how often.
     "invalid_credentials": 401,

@@ -305,3 +305,13 @@ def test_what_is_changed_is_on_record_with_its_actor(managed: Managed, boss: Cal
     assert entry.actor.startswith("key:sg_mgmt_")
     assert entry.request_id == "r-7"
     assert "speech" not in json.dumps(dict(entry.data))
+
+
+def test_a_permission_outside_the_tenants_register_is_refused(managed: Managed, boss: Caller) -> None:
+    """400 that names it, where the tenant keeps a register; without one any well-formed name is taken."""
+    made(boss, slug="open", permissions=["anything:at:all"])
+    managed.engine.tenants.configure(managed.me, scopes=["speech:files:read"])
+    made(boss, permissions=["speech:files:read"])
+    refused = boss.post(PLANS, {"slug": "other", "name": "Other", "permissions": ["speech:files:burn"]})
+    assert (refused.status_code, refused.get_json()["code"]) == (400, "unknown_permission")
+    assert "speech:files:burn" in refused.get_json()["detail"]

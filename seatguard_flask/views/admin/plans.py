@@ -210,7 +210,7 @@ _EXAMPLE = {
     "subscriberCount": 0,
     "seats": None,
 }
-_VALUES = ("invalid_slug", "invalid_permission", "object_expected")
+_VALUES = ("invalid_slug", "invalid_permission", "unknown_permission", "object_expected")
 
 ROUTES = (
     Route(
