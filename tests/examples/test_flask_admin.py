@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import flask_babel
 import pytest
 from flask.testing import FlaskClient
 
@@ -14,7 +15,10 @@ FULL = "All seats are taken. Delete a user or switch one off first."
 
 @pytest.fixture
 def admin(example: Any) -> Any:
-    return example("flask_admin")
+    module = example("flask_admin")
+    # Where Flask-Babel is installed, Flask-Admin takes its texts from it and wants it set up.
+    flask_babel.Babel(module.app)
+    return module
 
 
 @pytest.fixture
