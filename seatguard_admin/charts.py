@@ -53,23 +53,6 @@ def hanging(values: Sequence[int], *, width: float = 600, top: float = 123, heig
     ]
 
 
-def line(values: Sequence[int], *, width: float = 88, height: float = 24) -> str:
-    """The points of a line through a series, for a ``polyline``.
-
-    >>> line([1, 3], width=10, height=10)
-    '0.0,9.0 10.0,1.0'
-    """
-    if len(values) < 2:
-        return ""
-    low, high = min(values), max(values)
-    span = max(high - low, 1)
-    step = width / (len(values) - 1)
-    return " ".join(
-        f"{at * step:.1f},{height - 1 - (value - low) / span * (height - 2):.1f}"
-        for at, value in enumerate(values)
-    )
-
-
 def ceiling(values: Sequence[int]) -> int:
     """A round number at or above the largest, for the scale.
 

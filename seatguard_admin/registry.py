@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from seatguard_admin.desk import Desk
-
 Make = Callable[..., Response]
 """Is given the desk and the variables of the path."""
 
@@ -58,6 +56,3 @@ class Pages:
             return make
 
         return add
-
-
-__all__ = ["Desk", "Page", "Pages"]

@@ -124,7 +124,7 @@ def client_new(desk: Desk) -> Response:
 @pages.get("/clients/<client>", needs="clients.read")
 def client(desk: Desk, client: str) -> Response:
     """One client: its projects and services, and what happened."""
-    engine, me, t, shown = desk.engine, desk.actor, desk.t, Shown(desk)
+    engine, me, t = desk.engine, desk.actor, desk.t
     one = engine.clients.get(me, client)
     tab = request.args.get("tab", "services")
     search = ServiceSearch(client=one.id)
@@ -134,8 +134,8 @@ def client(desk: Desk, client: str) -> Response:
     ]
     if desk.can("journal.read"):
         tabs.append(Tab(t("Activity"), desk.url("client", client=one.id, tab="activity"), tab == "activity"))
-    soonest = engine.reports.client(me, one.id)
-    values: dict[str, Any] = {"client": one, "row": soonest, "tabs": tabs, "tab": tab, "shown": shown}
+    row = engine.reports.client(me, one.id)
+    values: dict[str, Any] = {"client": one, "row": row, "tabs": tabs, "tab": tab}
     if tab == "projects":
         listing = paged(
             desk,
