@@ -161,11 +161,13 @@ def allowance(kind: FeatureKind, definition: Definition, amount: Amount | None) 
         ) from error
 
 
-def assumed(table: str, name: str) -> tuple[FeatureKind, Definition]:
+def assumed(table: str, name: str, *, own: bool = False) -> tuple[FeatureKind, Definition]:
     """What a limit means that no feature defines.
 
     In quotas a name that begins with ``maxConcurrent`` is so many at a time, any other so much per calendar
-    month. In rate limits the name tells the window by its end, ``requestsPerSecond``; else it is a minute.
+    month. So many at a time are of all users together, and of one user where ``own`` says that the amount
+    stands in the user's own plan or override. In rate limits the name tells the window by its end,
+    ``requestsPerSecond``; else it is a minute.
 
     >>> assumed("quotas", "speech-service.maxConcurrentSessions")[0].value
     'concurrent'
@@ -176,8 +178,9 @@ def assumed(table: str, name: str) -> tuple[FeatureKind, Definition]:
     if table == "rate_limits":
         found = _PER.fullmatch(bare)
         return FeatureKind.RATE, Definition(settings={"window": _WINDOWS[found[1].lower()] if found else 60})
-    concurrent = bare.lower().startswith("maxconcurrent")
-    return (FeatureKind.CONCURRENT if concurrent else FeatureKind.METERED), Definition()
+    if bare.lower().startswith("maxconcurrent"):
+        return FeatureKind.CONCURRENT, Definition(settings={"per_holder": True} if own else {})
+    return FeatureKind.METERED, Definition()
 
 
 def valid_value(kind: FeatureKind, definition: Definition, value: object) -> FeatureValue:

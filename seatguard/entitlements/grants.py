@@ -52,11 +52,13 @@ class Source:
 
     Attributes:
         of: which one: ``"pro v2"``, ``"service 7"``; empty where there is only one.
+        own: whether it grants to one user alone: an override of his, a plan he is on himself.
     """
 
     level: Level
     of: str
     grants: Offer
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +171,13 @@ class Grants:
         if feature is not None:
             return full, _TABLE_OF[feature.kind], feature.kind, feature.definition
         for table in _TABLES:
-            said = [said_by(source.grants, table).get(full) for source in self.sources]
-            first = next((value for value in said if value is not None), None)
+            said = [(said_by(source.grants, table).get(full), source) for source in self.sources]
+            first, source = next((pair for pair in said if pair[0] is not None), (None, None))
             if first is not None and table == "features":
                 kind = FeatureKind.BOOLEAN if isinstance(first, bool) else FeatureKind.STATIC
                 return full, table, kind, Definition()
-            if first is not None:
-                return full, table, *assumed(table, full)
+            if source is not None:
+                return full, table, *assumed(table, full, own=source.own)
         return full, "features", FeatureKind.BOOLEAN, Definition()
 
     def _full_name(self, name: str) -> str:
@@ -236,7 +238,7 @@ def ordered(
     """
     found: list[Source] = []
     if user is not None:
-        found.append(Source(level=Level.USER, of="", grants=user))
+        found.append(Source(level=Level.USER, of="", grants=user, own=True))
     found += [source for pair in subscriptions for source in pair if source is not None]
     if tenant is not None:
         found.append(Source(level=Level.TENANT, of="", grants=tenant))

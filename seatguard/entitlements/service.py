@@ -161,7 +161,8 @@ class EntitlementService:
                     plan = work.plans.get(own.plan)
                     number = max(own.number, plan.followed_from)
                     version = work.plan_versions.find(plan=plan.id, number=number)
-                    pairs.append((None, None if version is None else _planned(plan, version)))
+                    planned = None if version is None else replace(_planned(plan, version), own=True)
+                    pairs.append((None, planned))
             for subscription in self._subscriptions(work, subject):
                 turns += [at for at in (subscription.opens_at, subscription.closes_at) if at and at > now]
                 if gives(subscription, now):

@@ -206,6 +206,14 @@ def test_a_limit_without_a_feature_is_what_its_name_says(
     assert grants(NONE, NONE, Offer.from_data(said), NONE).entitlement(name).allowance == allowance
 
 
+def test_so_many_at_a_time_are_of_whom_they_are_granted_to() -> None:
+    """Of all users together in a project's plan; of the user alone in an override of the user's."""
+    said = Offer.from_data({"quotas": {"s": {"maxConcurrentSessions": 5}}})
+    granted = [grants(said, NONE, NONE, NONE), grants(NONE, NONE, said, NONE), grants(NONE, NONE, NONE, said)]
+    found = [one.entitlement("s.maxConcurrentSessions").allowance for one in granted]
+    assert found == [Concurrency(limit=5, per_holder=True), Concurrency(limit=5), Concurrency(limit=5)]
+
+
 def test_a_default_stands_at_the_end_of_the_chain() -> None:
     """A feature's own default holds where no level says anything, and is shown as a step."""
     sso = feature("sso", FeatureKind.BOOLEAN, default=True)

@@ -72,6 +72,25 @@ def test_a_users_own_override_counts(world: World) -> None:
     assert checkout(world, "ada", None) is Reason.NOT_INCLUDED
 
 
+def test_a_users_own_plan_is_a_cap_on_the_user(world: World) -> None:
+    """Without a feature that says so; the number in a project's plan is of all its users together."""
+    engine, actor, name = world.engine, world.actor, "app.maxConcurrentSessions"
+    engine.catalog.add(
+        actor, slug="personal", seats=0, offer={"quotas": {"app": {"maxConcurrentSessions": 2}}}
+    )
+    service = engine.subscriptions.list(actor).items[0].id
+    engine.overrides.change_subscription(actor, service, {"quotas": {"app": {"maxConcurrentSessions": 1}}})
+    for user in ("ada", "bob"):
+        engine.user_subscriptions.assign(actor, user, plan="personal")
+    given = [
+        engine.leases.checkout(actor, world.where, name, user, session=session).allowed
+        for user in ("ada", "bob", "cleo", "dora")
+        for session in ("phone", "laptop", "tablet")
+    ]
+    # Cleo and dora are on no plan of their own: they share the service's one place.
+    assert given == [True, True, False] * 2 + [True, False, False] + [False] * 3
+
+
 def test_a_suspended_service_prolongs_nothing(world: World) -> None:
     """The lease runs out by itself; when the service is back, it goes on."""
     decision = world.engine.leases.checkout(world.actor, world.where, "floating", "ada", allowance=FLOATING)
