@@ -7,6 +7,7 @@ is first used.
 from seatguard_flask.extension import Seatguard
 from seatguard_flask.holding import SeatInHand, current_seat, current_seats
 from seatguard_flask.refusals import (
+    GrantRefused,
     GuardError,
     HoldExpired,
     KeyRefused,
@@ -16,6 +17,8 @@ from seatguard_flask.refusals import (
     SeatLimitReached,
     SeatRefused,
     SeatsUnavailable,
+    SessionOver,
+    SessionRefused,
     SubjectInvalid,
     SubscriptionInactive,
 )
@@ -39,5 +42,8 @@ __all__ = [
     "KeyRefused",
     "ProjectNotFound",
     "ProjectNotResolved",
+    "GrantRefused",
+    "SessionRefused",
+    "SessionOver",
     "PaymentRequired",
 ]

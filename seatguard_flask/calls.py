@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, overload
 
 from seatguard_flask import resolving
 from seatguard_flask.declarations import Declarations
-from seatguard_flask.granting import Granting
 from seatguard_flask.passage import View, When
 from seatguard_flask.resolving import ProjectOf, SubjectOf
+from seatguard_flask.sessions import GuardingSessions
 from seatguard_flask.state import State
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seatguard.seats.service import SeatService
 
 
-class RegisterCalls(Granting):
+class RegisterCalls(GuardingSessions):
     """The part of the extension that asks and changes the register; see ``seatguard_flask.Seatguard``."""
 
     def check(self, project: str | None = None) -> Decision[SeatFacts]:

@@ -283,6 +283,28 @@ class TooManyRequests(GrantRefused):
         return
 
 
+class SessionRefused(GrantRefused):
+    """There is no place for another session."""
+
+    title = "Too many sessions"
+
+    def __init__(self, decision: Decision[Any], manner: Manner) -> None:
+        GrantRefused.__init__(self, decision, manner)
+        self.description = _SESSIONS.get(decision.reason, self.description)
+
+
+class SessionOver(SessionRefused):
+    """The session had a place, and has it no more: another one pushed it out, or it was ended."""
+
+    title = "The session is over"
+    usual_status = 409
+
+    @property
+    def upgrade_url(self) -> None:
+        """None: signing in again is the cure."""
+        return
+
+
 class ProjectNotFound(SeatguardError, GuardError):
     """The request names a project that there is not."""
 
@@ -347,6 +369,17 @@ _GRANT_CLASSES: dict[Reason, type[GrantRefused]] = {
     Reason.INSUFFICIENT_SCOPE: PermissionMissing,
 }
 
+_SESSIONS = {
+    Reason.LIMIT_REACHED: "All sessions are in use. Sign out somewhere else first.",
+    Reason.LEASE_TAKEN_OVER: "Another session has taken this one's place. Sign in again to go on here.",
+    Reason.LEASE_ENDED: "This session was ended. Sign in again.",
+}
+
+_SESSION_CLASSES: dict[Reason, type[SessionRefused]] = {
+    Reason.LEASE_TAKEN_OVER: SessionOver,
+    Reason.LEASE_ENDED: SessionOver,
+}
+
 _made: dict[tuple[type[GuardError], int], type[GuardError]] = {}
 
 
@@ -362,6 +395,12 @@ def refused_grant(
     """The exception for something that is not granted."""
     kind = _GRANT_CLASSES.get(decision.reason, GrantRefused)
     return _raisable(kind, manner)(decision, manner, headers)
+
+
+def refused_session(decision: Decision[Any], manner: Manner) -> SessionRefused:
+    """The exception for a session that has no place."""
+    kind = _SESSION_CLASSES.get(decision.reason, SessionRefused)
+    return _raisable(kind, manner)(decision, manner)
 
 
 def unavailable(error: StorageUnavailable, manner: Manner) -> SeatsUnavailable:

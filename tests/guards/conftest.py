@@ -26,7 +26,7 @@ class Host:
 
     def __post_init__(self) -> None:
         self.clock, self.ticks = FrozenClock(), Ticks()
-        store = self.wrap(seatguard.open_store("memory:", clock=self.clock))
+        store = self.wrap(seatguard.open_store("memory:", clock=self.clock, steady=self.clock))
         self.engine = seatguard.Seatguard(store, clock=self.clock, monotonic=self.ticks)
         self.app = Flask("shop")
         self.app.config.update(self.config)
