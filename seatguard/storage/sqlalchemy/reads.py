@@ -10,18 +10,21 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Date,
     FromClause,
     Select,
     and_,
     case,
+    exists,
     func,
     literal,
     or_,
     select,
     true,
     type_coerce,
+    union,
 )
 
 from seatguard.catalog.model import Plan
@@ -53,7 +56,8 @@ _NEVER = dt.date(9999, 12, 31)
 _sub, _client, _project = tables.subscription, tables.client, tables.project
 _plan, _version, _entry = tables.plan, tables.plan_version, tables.entry
 
-_OUT = (SubscriptionState.CANCELED, SubscriptionState.SUSPENDED)
+_KEPT = tuple(state for state in SubscriptionState if state is not SubscriptionState.CANCELED)
+_HONORED = tuple(state for state in _KEPT if state is not SubscriptionState.SUSPENDED)
 
 
 class SqlReads:
@@ -75,7 +79,18 @@ class SqlReads:
     ) -> list[tuple[Place, ServiceRow]]:
         """See ``Reads.services``."""
         key, descending = _service_key(sort)
-        query = _service_rows().add_columns(key).where(*self._of_tenant(_sub), *_found(search, now))
+        query = (
+            _service_rows()
+            .add_columns(key)
+            .where(*self._of_tenant(_sub), *self._of_tenant(_client), *self._found(search, now))
+        )
+        if sort is Sort.UTILIZATION:
+            # The share is in no index. Its steps are, and they rise with it: within one, few are sorted.
+            step = _sub.c.bucket
+            query = query.order_by(step.asc() if backwards else step.desc())
+            if after is not None:
+                reached = _step(after[0] // 100)
+                query = query.where(step >= reached if backwards else step <= reached)
         rows = self._connection.execute(_placed(query, key, _sub.c.id, descending, after, backwards, limit))
         # MariaDB divides to decimals.
         whole = int if sort is Sort.UTILIZATION else _as_it_is
@@ -101,7 +116,7 @@ class SqlReads:
 
     def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
         """See ``Reads.count_services``."""
-        query = select(_sub.c.id).select_from(_services()).where(*self._of_tenant(_sub), *_found(search, now))
+        query = select(_sub.c.id).where(*self._of_tenant(_sub), *self._found(search, now))
         return self._count(query, at_most)
 
     def clients(
@@ -181,8 +196,9 @@ class SqlReads:
             select(_version.c.plan, func.count())
             .join_from(_version, _sub, _sub.c.plan_version == _version.c.id)
             .where(
+                *self._of_tenant(_sub),
                 _version.c.plan.in_([one.id for one in found]),
-                _sub.c.state != SubscriptionState.CANCELED,
+                _sub.c.state.in_(_KEPT),
             )
             .group_by(_version.c.plan)
         )
@@ -240,6 +256,92 @@ class SqlReads:
             found[str(data.get("reason"))] += _amount(data)
         return dict(found)
 
+    def _found(self, search: ServiceSearch, now: dt.datetime) -> list[ColumnElement[bool]]:
+        asked = self._in_view(search.view, now)
+        for column, value in ((_sub.c.client, search.client), (_sub.c.project, search.project)):
+            if value is not None:
+                asked.append(column == value if is_uuid(value) else ~true())
+        if search.plan is not None:
+            of_plan = select(_version.c.id).where(_version.c.plan == search.plan)
+            asked.append(_sub.c.plan_version.in_(of_plan) if is_uuid(search.plan) else ~true())
+        if search.type is not None:
+            asked += [_sub.c.type == search.type, func.lower(_sub.c.type) == func.lower(search.type)]
+        if search.mode is not None:
+            asked.append(_sub.c.mode == search.mode)
+        if search.util_gte is not None:
+            asked += _at_least(search.util_gte)
+        if search.expires_before is not None:
+            asked.append(_sub.c.expires_on < search.expires_before)
+        if search.q:
+            asked.append(_sub.c.id.in_(self._named(search.q)))
+        return asked
+
+    def _named(self, q: str) -> CompoundSelect[Any]:
+        """Services by a beginning: one query for each table, as no index spans two."""
+        one = _sub.alias()
+        mine = self._of_tenant(one)
+        found = [
+            select(one.c.id).where(*mine, _begins(one.c.type, q)),
+            select(one.c.id).where(
+                *mine,
+                one.c.client.in_(
+                    select(_client.c.id).where(*self._of_tenant(_client), _begins(_client.c.name, q))
+                ),
+            ),
+            select(one.c.id).where(
+                *mine,
+                one.c.project.in_(
+                    select(_project.c.id).where(*self._of_tenant(_project), _begins(_project.c.name, q))
+                ),
+            ),
+        ]
+        digits = q.removeprefix("#")
+        if digits.isascii() and digits.isdigit() and len(digits) < 10:
+            found.append(select(one.c.id).where(*mine, one.c.number == int(digits)))
+        return union(*found)
+
+    def _in_view(self, view: View, now: dt.datetime) -> list[ColumnElement[bool]]:
+        """The condition of ``seatguard.reports.rules.is_in``, for a database."""
+        kept = [_sub.c.state.in_(_KEPT), ~self._of_clients(ClientState.ARCHIVED)]
+        honored = [_sub.c.state.in_(_HONORED), ~self._of_clients(ClientState.ARCHIVED, ClientState.SUSPENDED)]
+        active = [
+            *honored,
+            or_(_sub.c.closes_at.is_(None), _sub.c.closes_at > now),
+            or_(_sub.c.opens_at.is_(None), _sub.c.opens_at <= now),
+        ]
+        match view:
+            case View.ALL:
+                return kept
+            case View.ACTIVE:
+                return active
+            case View.EXPIRING:
+                return [*active, _sub.c.expires_on <= now.date() + SOON]
+            case View.HIGH:
+                return [*active, *_at_least(HIGH)]
+            case View.EXPIRED:
+                return [*honored, _sub.c.closes_at <= now]
+            case View.SUSPENDED:
+                return [*kept, self._either(SubscriptionState.SUSPENDED, ClientState.SUSPENDED)]
+            case View.ARCHIVED:
+                return [self._either(SubscriptionState.CANCELED, ClientState.ARCHIVED)]
+
+    def _of_clients(self, *states: ClientState) -> ColumnElement[bool]:
+        """Whether the client is in one of these states, which few are."""
+        owner = _client.alias()
+        return exists().where(*self._of_tenant(owner), owner.c.id == _sub.c.client, owner.c.state.in_(states))
+
+    def _either(self, own: SubscriptionState, clients: ClientState) -> ColumnElement[bool]:
+        """Services in a state, and those of clients in one: two queries, as no index spans two tables."""
+        owner, other = _client.alias(), _sub.alias()
+        return _sub.c.id.in_(
+            union(
+                select(other.c.id).where(*self._of_tenant(other), other.c.state == own),
+                select(other.c.id)
+                .join_from(owner, other, other.c.client == owner.c.id)
+                .where(*self._of_tenant(owner), owner.c.state == clients),
+            )
+        )
+
     def _client_rows(self, query: Select[Any], today: dt.date) -> list[ClientRow]:
         found = [Client(**dict(zip(_CLIENT, row, strict=True))) for row in self._connection.execute(query)]
         sums = self._sums([one.id for one in found], today)
@@ -265,16 +367,15 @@ class SqlReads:
         )
         rows = self._connection.execute(
             select(
-                _project.c.client,
+                _sub.c.client,
                 func.sum(counted),
                 func.sum(counted * _sub.c.live),
                 func.sum(counted * _sub.c.limit),
                 func.sum(case((_sub.c.limit.is_(None), counted), else_=0)),
                 type_coerce(func.min(ahead), Date),
             )
-            .join_from(_project, _sub, _sub.c.project == _project.c.id)
-            .where(_project.c.client.in_(clients))
-            .group_by(_project.c.client)
+            .where(_sub.c.client.in_(clients))
+            .group_by(_sub.c.client)
         )
         return {
             client: {
@@ -334,73 +435,19 @@ def _service_key(sort: Sort) -> tuple[ColumnElement[Any], bool]:
         case Sort.CLIENT:
             return _client.c.name, False
         case Sort.EXPIRES:
-            return func.coalesce(_sub.c.expires_on, literal(_NEVER, Date)), False
+            return func.coalesce(_sub.c.expires_on, literal(_NEVER, Date, literal_execute=True)), False
         case Sort.UTILIZATION:
             share = _sub.c.live * 10_000 // _sub.c.limit
             return case((_sub.c.limit.is_(None), -1), (_sub.c.limit == 0, 10_000), else_=share), True
 
 
-def _found(search: ServiceSearch, now: dt.datetime) -> list[ColumnElement[bool]]:
-    asked = [_in_view(search.view, now)]
-    for column, value in (
-        (_sub.c.client, search.client),
-        (_sub.c.project, search.project),
-    ):
-        if value is not None:
-            asked.append(column == value if is_uuid(value) else ~true())
-    if search.plan is not None:
-        of_plan = select(_version.c.id).where(_version.c.plan == search.plan)
-        asked.append(_sub.c.plan_version.in_(of_plan) if is_uuid(search.plan) else ~true())
-    if search.type is not None:
-        asked.append(_sub.c.type == search.type)
-    if search.mode is not None:
-        asked.append(_sub.c.mode == search.mode)
-    if search.util_gte is not None:
-        asked.append(_at_least(search.util_gte))
-    if search.expires_before is not None:
-        asked.append(_sub.c.expires_on < search.expires_before)
-    if search.q:
-        names = (_client.c.name, _project.c.name, _sub.c.type)
-        fits = [_begins(column, search.q) for column in names]
-        digits = search.q.removeprefix("#")
-        if digits.isascii() and digits.isdigit() and len(digits) < 10:
-            fits.append(_sub.c.number == int(digits))
-        asked.append(or_(*fits))
-    return asked
+def _at_least(percent: int) -> list[ColumnElement[bool]]:
+    """The exact condition, behind the step below it: that one has an index."""
+    return [_sub.c.bucket >= _step(percent), _sub.c.live * 100 >= _sub.c.limit * percent]
 
 
-def _in_view(view: View, now: dt.datetime) -> ColumnElement[bool]:
-    """The condition of ``seatguard.reports.rules.is_in``, for a database."""
-    archived = or_(_client.c.state == ClientState.ARCHIVED, _sub.c.state == SubscriptionState.CANCELED)
-    honored = and_(_client.c.state == ClientState.ACTIVE, _sub.c.state.not_in(_OUT))
-    over = _sub.c.closes_at <= now
-    active = and_(
-        honored,
-        or_(_sub.c.closes_at.is_(None), _sub.c.closes_at > now),
-        or_(_sub.c.opens_at.is_(None), _sub.c.opens_at <= now),
-    )
-    match view:
-        case View.ALL:
-            return ~archived
-        case View.ACTIVE:
-            return active
-        case View.EXPIRING:
-            return and_(active, _sub.c.expires_on <= now.date() + SOON)
-        case View.HIGH:
-            return and_(active, _at_least(HIGH))
-        case View.EXPIRED:
-            return and_(honored, over)
-        case View.SUSPENDED:
-            return and_(
-                ~archived,
-                or_(_client.c.state == ClientState.SUSPENDED, _sub.c.state == SubscriptionState.SUSPENDED),
-            )
-        case View.ARCHIVED:
-            return archived
-
-
-def _at_least(percent: int) -> ColumnElement[bool]:
-    return _sub.c.live * 100 >= _sub.c.limit * percent
+def _step(percent: int) -> int:
+    return max((step for step in tables.BUCKETS if step <= percent), default=0)
 
 
 def _begins(column: ColumnElement[str], q: str) -> ColumnElement[bool]:
@@ -436,7 +483,10 @@ def _placed(
         value, last = after
         beyond = key < value if falling else key > value
         next_id = identifier < last if falling else identifier > last
-        query = query.where(or_(beyond, and_(key == value, next_id)))
+        # Said twice: an index is entered by the first, as no database sees it in the second.
+        query = query.where(
+            key <= value if falling else key >= value, or_(beyond, and_(key == value, next_id))
+        )
     order = (key.desc(), identifier.desc()) if falling else (key, identifier)
     return query.order_by(*order).limit(limit)
 
@@ -451,12 +501,12 @@ def _service_rows() -> Select[Any]:
         _project.c.name,
         _plan.c.slug,
         _plan.c.name,
-        _entry.c.at,
+        # Not joined: looked up for the rows that are shown, not for those that are sorted.
+        select(_entry.c.at).where(_entry.c.stream == _sub.c.id, _entry.c.seq == _sub.c.seq).scalar_subquery(),
     ).select_from(
         _services()
         .outerjoin(_version, _version.c.id == _sub.c.plan_version)
         .outerjoin(_plan, _plan.c.id == _version.c.plan)
-        .outerjoin(_entry, and_(_entry.c.stream == _sub.c.id, _entry.c.seq == _sub.c.seq))
     )
 
 

@@ -2,7 +2,8 @@
 
 ``subscription`` also has the gate's own columns (``live``, ``held``) and every owner of a stream
 has the chain's end (``seq``, ``head``); no record shows them. No index and no foreign key names
-them: they change with every seat.
+them: they change with every seat. Lists by utilization have ``bucket``, which changes a few times
+while a service fills up.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Date,
     ForeignKey,
     Index,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    func,
     text,
 )
 
@@ -48,7 +51,7 @@ from seatguard.subscriptions.model import ChangeState, SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0009"
+SCHEMA_HEAD = "0010"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -60,6 +63,28 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+BUCKETS = (100, 95, 90, 80, 70)
+"""Percentages that lists by utilization begin at: the steps of the generated column ``bucket``."""
+
+
+def _bucket() -> Column[int]:
+    """The highest step that is reached, else 0; PostgreSQL stores it, the others work it out."""
+    steps = " ".join(f"WHEN live * 100 >= seat_limit * {step} THEN {step}" for step in BUCKETS)
+    return Column("util_bucket", Integer, Computed(f"CASE {steps} ELSE 0 END"), key="bucket")
+
+
+def _prefixes(table: Table, *columns: str) -> None:
+    """Indexes for searching by the beginning of a name in any case, where the database can have them."""
+    for column in columns:
+        found = func.lower(table.c[column])
+        Index(
+            f"ix_{table.name}_{column}_prefix",
+            table.c.tenant,
+            found.label("lowered"),
+            postgresql_ops={"lowered": "text_pattern_ops"},
+        ).ddl_if(dialect="postgresql")
 
 
 def _id() -> Column[str]:
@@ -110,7 +135,10 @@ client = Table(
     *_chain(),
     UniqueConstraint("tenant", "external_id"),
     Index(None, "tenant", "id"),
+    Index(None, "tenant", "name", "id"),
+    Index(None, "tenant", "state", "id"),
 )
+_prefixes(client, "name", "external_id")
 
 project = Table(
     "seatguard_project",
@@ -126,7 +154,9 @@ project = Table(
     *_chain(),
     UniqueConstraint("client", "name"),
     Index(None, "tenant", "id"),
+    Index(None, "tenant", "name", "id"),
 )
+_prefixes(project, "name")
 
 domain = Table(
     "seatguard_domain",
@@ -362,13 +392,29 @@ subscription = Table(
     Column("held", BigInteger, nullable=False, default=0),
     *_chain(),
     Column("extra_seats", Integer, nullable=False, server_default="0"),
+    _bucket(),
     CheckConstraint("live >= 0 AND held >= 0 AND held <= live", name="counts"),
     CheckConstraint("ceiling IS NULL OR live <= ceiling", name="ceiling"),
     Index(None, "project", "mode", "id"),
     Index(None, "plan_version", "id"),
     Index(None, "tenant", "id"),
+    Index(None, "client", "id"),
+    Index(None, "tenant", "number"),
+    Index(None, "tenant", "expires_on", "id"),
+    Index(None, "tenant", "bucket", "id"),
+    Index(
+        "ix_seatguard_subscription_standing",
+        *("tenant", "state", "closes_at", "opens_at", "client", "plan_version"),
+    ),
     postgresql_with={"fillfactor": "50"},
 )
+_prefixes(subscription, "type")
+Index(
+    "ix_seatguard_subscription_last_day",
+    subscription.c.tenant,
+    func.coalesce(subscription.c.expires_on, text("'9999-12-31'::date")),
+    subscription.c.id,
+).ddl_if(dialect="postgresql")
 
 seat = Table(
     "seatguard_seat",
@@ -422,6 +468,8 @@ entry = Table(
     Index(None, "tenant", "subject", "id"),
     Index(None, "tenant", "person", "id"),
     Index(None, "tenant", "kind", "id"),
+    Index(None, "tenant", "actor", "id"),
+    Index(None, "tenant", "request_id", "id"),
 )
 
 reply = Table(
