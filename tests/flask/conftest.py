@@ -79,11 +79,15 @@ class World:
     config: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.me: Actor = self.engine.actor("cli", "tests")
+        self.app = self.make_app()
+        self.settle(self.engine.actor("cli", "tests"))
+
+    def settle(self, me: Actor) -> None:
+        """Give the actor's tenant a client, a project and a key, and speak for it from now on."""
+        self.me = me
         self.client_id = self.engine.clients.add(self.me, name="Acme").id
         self.project_id = self.engine.projects.add(self.me, self.client_id, name="Shop", domains=(DOMAIN,)).id
         self.key = self.engine.projects.add_key(self.me, self.project_id)
-        self.app = self.make_app()
         self.api = Api(self.app.test_client(), self.key.secret.reveal())
 
     def make_app(self, **config: Any) -> Flask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+import seatguard
 from seatguard.actors import Actor
+from seatguard.testing import FrozenClock
 from seatguard_flask.views import ROUTES
-from tests.flask.conftest import World, make_world
+from tests.flask.conftest import Ticks, World
 
 PREFIX = "/api/v1"
 MANAGED = [route for route in ROUTES if route.scope is not None]
@@ -92,14 +95,40 @@ class Managed(World):
 
     def stranger(self) -> Actor:
         """Somebody of another tenant."""
-        return self.engine.actor("cli", "other", tenant=self.engine.tenants.ensure("other").id)
+        return self.engine.actor("cli", "other", tenant=self._new_tenant())
+
+    def newcomer(self) -> Managed:
+        """The same app and engine with a tenant of its own, which has a client, a project and a key."""
+        other = copy.copy(self)
+        other.settle(self.engine.actor("cli", "tests", tenant=self._new_tenant()))
+        return other
+
+    def _new_tenant(self) -> str:
+        return self.engine.tenants.ensure(f"tenant-{len(self.engine.tenants.ids())}").id
+
+
+@pytest.fixture(scope="package")
+def installation() -> Managed:
+    """One app for all: what takes time about an app is its routes. Who guesses keys is not stopped."""
+    return _make(SEATGUARD_AUTH_FAILURES_PER_MINUTE=1_000_000)
 
 
 @pytest.fixture
-def managed() -> Managed:
-    """An app on the memory store, its clock frozen."""
-    world = make_world()
-    return Managed(world.engine, world.clock, world.ticks)
+def managed(installation: Managed) -> Managed:
+    """The app on the memory store, its clock frozen, for a tenant that nobody else is in."""
+    return installation.newcomer()
+
+
+@pytest.fixture
+def alone() -> Managed:
+    """An installation of its own, for its default tenant."""
+    return _make()
+
+
+def _make(**config: Any) -> Managed:
+    clock, ticks = FrozenClock(), Ticks()
+    store = seatguard.open_store("memory:", clock=clock)
+    return Managed(seatguard.Seatguard(store, clock=clock, monotonic=ticks), clock, ticks, config)
 
 
 @pytest.fixture

@@ -19,6 +19,12 @@ OFFER: dict[str, Any] = {
 
 
 @pytest.fixture
+def managed(alone: Managed) -> Managed:
+    """Who is signed in to the host is a user of the default tenant."""
+    return alone
+
+
+@pytest.fixture
 def user(managed: Managed) -> Caller:
     """A caller whom the host knows as the user that a header names."""
     engine, me = managed.engine, managed.me
