@@ -13,7 +13,7 @@ from flask import Response, after_this_request, request, session
 
 from seatguard.allowances import Concurrency
 from seatguard.decisions import Decision, Reason
-from seatguard.errors import NotFound
+from seatguard.errors import NotFound, StorageUnavailable
 from seatguard_flask import resolving
 from seatguard_flask.granting import Finish, Granting
 from seatguard_flask.holding import UNAVAILABLE, ask
@@ -176,13 +176,18 @@ class SessionGuard:
             raise refused_session(decision, manner)
 
     def end(self) -> None:
-        """Free the place of the session of the request under way: when its user signs out. Twice is once."""
+        """Free the place of the session of the request under way: when its user signs out. Twice is once.
+
+        Never fails: without the store the place frees itself when its lease is over.
+        """
         kept = self._kept()
         session.pop(self._key, None)
-        if kept is not None and self._guards.enabled:
-            state = self._guards._state()
-            manner = Manner(settings=state.settings)
-            ask(state, lambda: manner, "give the session back", lambda: self._give_back(state, kept))
+        if kept is None or not self._guards.enabled:
+            return
+        try:
+            self._give_back(self._guards._state(), kept)
+        except StorageUnavailable as error:
+            logger.warning("the place of a session could not be freed and ends by itself: %s", error)
 
     def _decide(self, state: State, user: str, kept: _Kept | None) -> Decision[LeaseFacts]:
         leases, place = state.engine.leases, self._place(state)

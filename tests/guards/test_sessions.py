@@ -211,6 +211,21 @@ def test_an_outage_is_answered_by_the_policy(policy: str, status: int) -> None:
     assert kinds(host) == ["lease.taken"]
 
 
+def test_signing_out_needs_no_store() -> None:
+    """The place is free when its lease is over."""
+    down: set[str] = set()
+    host = Host(2, wrap=lambda store: failing(store, down))
+    guarded(host)
+    laptop, phone = browsers(host, 2)
+    laptop.post("/in/ada")
+    down.add("give_back")
+    assert (laptop.post("/out").status_code, laptop.get("/").text) == (200, "None")
+    down.clear()
+    assert told(phone.post("/in/ada")) == (402, "limit_reached")
+    host.clock.travel(seconds=90)
+    assert told(phone.post("/in/ada")) == (200, None)
+
+
 def test_a_dry_run_refuses_nobody(host: Host) -> None:
     """Nor signs anybody out; and a guard that is turned off takes no place."""
     guarded(host, every=0)
