@@ -104,4 +104,6 @@ def _arrow(change: Change) -> str:
     text = change.after or ""
     if change.before is not None:
         text = f"{change.before} -> {text or 'nothing'}"
-    return text if change.touches is None else f"{text} ({change.touches} subscriptions)"
+    if change.touches is None:
+        return text
+    return f"{text} ({change.touches} subscription{'' if change.touches == 1 else 's'})"
