@@ -46,8 +46,10 @@ class Reads(Protocol):
     def client(self, identifier: str, *, today: dt.date) -> ClientRow | None:
         """One client with what its services add up to; ``None`` when the tenant has none of that id."""
 
-    def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
-        """How many there are, counting no further than ``at_most``."""
+    def count_services(
+        self, searches: Sequence[ServiceSearch], *, now: dt.datetime, at_most: int
+    ) -> list[int]:
+        """How many each search finds, counting no further than ``at_most``; asked all at once."""
 
     def clients(
         self,

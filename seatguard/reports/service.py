@@ -45,11 +45,13 @@ class ReportService:
     def overview(self, actor: Actor) -> Overview:
         """The dashboard's numbers; each is the count of the view of its name."""
         now = self._clock()
+        searches = [ServiceSearch(view=view) for view in (View.ACTIVE, View.EXPIRING, View.HIGH)]
         with self._ledger.read(actor.tenant) as work:
+            active, expiring, high = self._counts(work, searches, now)
             return Overview(
-                active=self._count(work, ServiceSearch(view=View.ACTIVE), now),
-                expiring=self._count(work, ServiceSearch(view=View.EXPIRING), now),
-                high=self._count(work, ServiceSearch(view=View.HIGH), now),
+                active=active,
+                expiring=expiring,
+                high=high,
                 clients=_bounded(work.reads.count_clients(ClientView.ALL, None, at_most=COUNT_BOUND + 1)),
             )
 
@@ -97,13 +99,14 @@ class ReportService:
     def count_services(self, actor: Actor, search: ServiceSearch) -> Count:
         """How many services a search finds, exact up to 10,000."""
         with self._ledger.read(actor.tenant) as work:
-            return self._count(work, search, self._clock())
+            return self._counts(work, [search], self._clock())[0]
 
     def view_counts(self, actor: Actor, search: ServiceSearch | None = None) -> dict[View, Count]:
         """How many services each view has of what a search finds."""
         now, wanted = self._clock(), search or ServiceSearch()
         with self._ledger.read(actor.tenant) as work:
-            return {view: self._count(work, replace(wanted, view=view), now) for view in View}
+            counts = self._counts(work, [replace(wanted, view=view) for view in View], now)
+        return dict(zip(View, counts, strict=True))
 
     def clients(
         self,
@@ -200,8 +203,9 @@ class ReportService:
             found = work.reads.denials(since)
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
-    def _count(self, work: Work, search: ServiceSearch, now: dt.datetime) -> Count:
-        return _bounded(work.reads.count_services(search, now=now, at_most=COUNT_BOUND + 1))
+    def _counts(self, work: Work, searches: list[ServiceSearch], now: dt.datetime) -> list[Count]:
+        found = work.reads.count_services(searches, now=now, at_most=COUNT_BOUND + 1)
+        return [_bounded(number) for number in found]
 
 
 def _bounded(number: int) -> Count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 import seatguard
-from tests.admin.conftest import Read
-from tests.admin.sample import Sample
+from tests.admin.conftest import Read, Reader
+from tests.admin.sample import PASSWORD, Sample
 
 MOST = 12
 
@@ -81,3 +81,16 @@ def test_no_page_asks_more_than_twelve_times(stored: Sample, reader: Read) -> No
         asked[path] = len([one for one in sent if one.lstrip().upper().startswith(("SELECT", "WITH"))])
     assert {path: count for path, count in asked.items() if count > MOST} == {}
     assert all(asked.values())
+
+
+def test_the_dashboard_of_somebody_signed_in_stays_within_twelve(
+    stored: Sample, signed_in: Callable[[Sample, str], Reader]
+) -> None:
+    """Who is signed in is a question too; the activity of the page names records of every kind."""
+    stored.engine.administrators.add(stored.actor, name="ada", role="owner", password=PASSWORD)
+    stored.engine.catalog.add(stored.actor, slug="solo", seats=1)
+    ada = signed_in(stored, "ada")
+    ada.text("/")
+    with counted() as sent:
+        ada.text("/")
+    assert len([one for one in sent if one.lstrip().upper().startswith(("SELECT", "WITH"))]) <= MOST

@@ -65,9 +65,11 @@ class MemoryReads:
                 return self._client_row(one, today)
         return None
 
-    def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
+    def count_services(
+        self, searches: Sequence[ServiceSearch], *, now: dt.datetime, at_most: int
+    ) -> list[int]:
         """See ``Reads.count_services``."""
-        return min(at_most, sum(1 for _ in self._found(search, now)))
+        return [min(at_most, sum(1 for _ in self._found(search, now))) for search in searches]
 
     def clients(
         self,

@@ -114,10 +114,16 @@ class SqlReads:
         rows = self._client_rows(query, today)
         return rows[0] if rows else None
 
-    def count_services(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> int:
+    def count_services(
+        self, searches: Sequence[ServiceSearch], *, now: dt.datetime, at_most: int
+    ) -> list[int]:
         """See ``Reads.count_services``."""
-        query = select(_sub.c.id).where(*self._of_tenant(_sub), *self._found(search, now))
-        return self._count(query, at_most)
+        counts = [
+            _counted(select(_sub.c.id).where(*self._of_tenant(_sub), *self._found(search, now)), at_most)
+            for search in searches
+        ]
+        row = self._connection.execute(select(*(count.scalar_subquery() for count in counts))).one()
+        return [int(count) for count in row]
 
     def clients(
         self,
@@ -139,7 +145,7 @@ class SqlReads:
     def count_clients(self, view: ClientView, q: str | None, *, at_most: int) -> int:
         """See ``Reads.count_clients``."""
         query = select(_client.c.id).where(*self._of_tenant(_client), *_found_clients(view, q))
-        return self._count(query, at_most)
+        return int(self._connection.execute(_counted(query, at_most)).scalar_one())
 
     def projects(
         self, client: str | None, q: str | None, *, limit: int, after: Place | None, backwards: bool
@@ -411,16 +417,16 @@ class SqlReads:
             found[project].append(name)
         return found
 
-    def _count(self, query: Select[Any], at_most: int) -> int:
-        some = query.limit(at_most).subquery()
-        return int(self._connection.execute(select(func.count()).select_from(some)).scalar_one())
-
     def _of_tenant(self, table: Any) -> list[ColumnElement[bool]]:
         return [] if self._tenant is None else [table.c.tenant == self._tenant]
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NOTHING: dict[str, Any] = {"services": 0, "seats": 0, "limit": 0, "next_expiry": None}
+
+
+def _counted(query: Select[Any], at_most: int) -> Select[Any]:
+    return select(func.count()).select_from(query.limit(at_most).subquery())
 
 
 def _services() -> FromClause:
