@@ -145,3 +145,13 @@ def test_gate_on_valkey_is_measured_against_a_round_trip_and_against_watch() -> 
     found = re.search(r"([\d,]+) seats at the gate, ([\d,]+) in the ledger's copy", printed)
     assert found is not None
     assert found[1] == found[2]
+
+
+@pytest.mark.postgresql
+def test_reads_of_the_admin_pages_are_measured_with_many_services() -> None:
+    """Lists, counts, reports and the journal, each against the small database."""
+    printed = run("reports")
+    if "not measured" in printed and not on_ci():
+        pytest.skip(printed)
+
+    assert len(RATIO.findall(printed)) == 17
