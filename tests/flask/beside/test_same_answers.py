@@ -41,9 +41,10 @@ def test_an_answer_is_as_it_is_written_down(world: World, path: Path) -> None:
     assert answer.status_code == golden["status"]
     got = json.loads(answer.data)
     expected = filled(golden["body"], got)
-    if isinstance((expected.get("data") or {}).get("id"), int):
-        assert 0 < got["data"]["id"] < 2**53
-        expected["data"]["id"] = got["data"]["id"]
+    for name in ("id", "user_id"):
+        if isinstance((expected.get("data") or {}).get(name), int):
+            assert 0 < got["data"][name] < 2**53
+            expected["data"][name] = got["data"][name]
     assert json.dumps(got) == json.dumps(expected)
 
 
