@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import ctypes
 import sqlite3
 import threading
 import time
@@ -19,6 +21,7 @@ from seatguard.actors import Actor
 from seatguard.idempotency.model import Reply
 from seatguard.storage.sqlalchemy import SqlGate
 from seatguard.storage.sqlalchemy.raw import watched
+from seatguard.storage.sqlalchemy.together import Job, Together
 from tests.storage.crowd import Arena
 
 local: contextvars.ContextVar[str] = contextvars.ContextVar("local")
@@ -155,6 +158,51 @@ def test_an_act_sees_its_own_threads_context(file: File) -> None:
 
     file.while_locked(*(lambda name=f"u{number}": register(name) for number in range(6)))
     assert seen == {f"u{number}": f"u{number}" for number in range(6)}
+
+
+def test_who_is_interrupted_while_waiting_stops_nobody() -> None:
+    """What raises in a waiting thread ends that thread's wait alone: the next ones write, now and later."""
+
+    class Interrupted(BaseException):
+        """As ``KeyboardInterrupt`` is, or what a server raises in a worker that is too slow."""
+
+    begun, go, done = threading.Event(), threading.Event(), list[str]()
+
+    def write(jobs: list[Job]) -> None:
+        begun.set()
+        assert go.wait(10)
+        done.extend(job.act(None) for job in jobs)  # type: ignore[arg-type]
+
+    together = Together(write, patience=1, longest=1)
+
+    def join(name: str) -> threading.Thread:
+        def run() -> None:
+            with contextlib.suppress(Interrupted):
+                together.run(lambda _: name)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def gathered(number: int) -> bool:
+        until = time.monotonic() + 10
+        while len(together._waiting) != number and time.monotonic() < until:
+            time.sleep(0.001)
+        return len(together._waiting) == number
+
+    first = join("first")
+    assert begun.wait(10)
+    second = join("second")
+    assert gathered(1)
+    third = join("third")
+    assert gathered(2)
+    raised = ctypes.py_object(Interrupted)
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(second.ident or 0), raised) == 1
+    second.join(10)
+    go.set()
+    for thread in (first, third, join("fourth")):
+        thread.join(10)
+    assert sorted(done) == ["first", "fourth", "third"]
 
 
 def test_sixteen_threads_are_served_alike(file: File) -> None:

@@ -81,7 +81,11 @@ class Together:
             job.turn = not self._busy
             self._busy = True
         if not job.turn:
-            self._wait(job)
+            try:
+                self._wait(job)
+            except BaseException:
+                self._leave(job)
+                raise
         if job.turn:
             self._lead()
         if job.error is not None:
@@ -99,6 +103,14 @@ class Together:
                     self._waiting.remove(job)
                     raise StorageUnavailable("the SQLite file is busy: too many writers wait for it")
 
+    def _leave(self, job: Job) -> None:
+        """Wait no longer, for whatever reason: what interrupts a thread must not stop all others."""
+        with self._lock:
+            if job in self._waiting:
+                self._waiting.remove(job)
+            if job.turn:
+                self._pass_on()
+
     def _lead(self) -> None:
         with self._lock:
             jobs = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
@@ -112,10 +124,14 @@ class Together:
         finally:
             with self._lock:
                 self._moved = time.monotonic()
-                if self._waiting:
-                    self._waiting[0].turn = True
-                    self._waiting[0].woken.set()
-                else:
-                    self._busy = False
+                self._pass_on()
             for job in jobs:
                 job.woken.set()
+
+    def _pass_on(self) -> None:
+        """Under the lock: let the next one write."""
+        if self._waiting:
+            self._waiting[0].turn = True
+            self._waiting[0].woken.set()
+        else:
+            self._busy = False
