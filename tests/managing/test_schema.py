@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+from flask import Flask, request
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -27,8 +28,9 @@ from schemathesis.specs.openapi.checks import (
 )
 from werkzeug.serving import make_server
 
+from seatguard_flask import Seatguard
 from tests.flask.conftest import DOMAIN
-from tests.managing.conftest import Managed
+from tests.managing.conftest import USER, Managed
 
 CASES = int(os.environ.get("SEATGUARD_TEST_SCHEMA_CASES", "300"))
 CHECKS = [
@@ -40,6 +42,16 @@ CHECKS = [
 ]
 STATES = ("nobody", "weak", "boss")
 TRANSPORTS = ("in process", "over HTTP")
+
+
+@pytest.fixture
+def managed(alone: Managed) -> Managed:
+    """An installation whose host signs in whom a header names, and that stops nobody who guesses keys."""
+    app = Flask("shop")
+    app.config["SEATGUARD_AUTH_FAILURES_PER_MINUTE"] = 1_000_000
+    Seatguard(app, engine=alone.engine).holder_loader(lambda: request.headers.get("X-User"))
+    alone.app = app
+    return alone
 
 
 @pytest.fixture
@@ -63,14 +75,18 @@ def who(managed: Managed, state: str) -> Callable[[Any], dict[str, str]]:
         client = engine.clients.add(me, name="Weak")
         project = engine.projects.add(me, client.id, name="Weak", domains=("weak.example",))
         key = engine.projects.add_key(me, project.id).secret.reveal()
-        domain, scopes = "weak.example", ["subscriptions:read"]
+        domain, scopes, user = "weak.example", ["subscriptions:read"], "stranger"
     else:
-        key, domain, scopes = managed.api.key, DOMAIN, ["admin:*", "subscriptions:read"]
+        key, domain, scopes, user = managed.api.key, DOMAIN, ["admin:*", "subscriptions:read"], USER
     manager = engine.management.add(me, name=state, scopes=scopes).secret.reveal()
 
     def headers(operation: Any) -> dict[str, str]:
-        managed_by = any("management" in one for one in operation.definition.raw.get("security", ()))
-        return {"X-API-Key": manager} if managed_by else {"X-API-Key": key, "X-Seatguard-Domain": domain}
+        schemes = {scheme for one in operation.definition.raw.get("security", ()) for scheme in one}
+        if "management" in schemes:
+            return {"X-API-Key": manager}
+        if "token" in schemes:
+            return {"X-User": user}
+        return {"X-API-Key": key, "X-Seatguard-Domain": domain}
 
     return headers
 
@@ -79,7 +95,11 @@ def fitting(names: set[str], ids: dict[str, str], path: str) -> dict[str, Any] |
     """Values for the variables of a path with which there is something at its end."""
     if not names:
         return None
-    known = {**ids, "key_id": ids["management_key" if "management-keys" in path else "key_id"]}
+    known = {
+        **ids,
+        "slug": "theirs",
+        "key_id": ids["management_key" if "management-keys" in path else "key_id"],
+    }
     return {name: known.get(name, "018bcfe5-6800-7000-8000-00000000dead") for name in names}
 
 
