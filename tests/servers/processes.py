@@ -28,17 +28,21 @@ class ServerFailed(Exception):
     """The server is here and does not work. Never a reason to skip a test."""
 
 
-def free_port() -> int:
+def free_port(*, and_above: int = 0) -> int:
     """A port that nobody listens on, below the range from which the kernel serves outgoing connections.
+
+    With `and_above` the port that many above it is free as well, and below that range, too.
 
     A killed server wants its port back at restart; one from that range could have become somebody's
     connection meanwhile. Random, because several test workers look at the same time.
     """
     for _ in range(100):
-        port = random.randint(15_000, 32_000)
-        with socket.socket() as probe:
+        port = random.randint(15_000, 32_000 - and_above)
+        with socket.socket() as probe, socket.socket() as above:
             try:
                 probe.bind(("127.0.0.1", port))
+                if and_above:
+                    above.bind(("127.0.0.1", port + and_above))
             except OSError:
                 continue
         return port

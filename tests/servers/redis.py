@@ -60,7 +60,8 @@ class RedisServer:
         With `requirepass` among the settings its own clients give that password.
         """
         binary = _binary(kind)
-        port = processes.free_port()
+        # The nodes of a cluster talk to each other on a second port, 10,000 above the first.
+        port = processes.free_port(and_above=10_000 if settings and "cluster-enabled" in settings else 0)
         folder = Path(tempfile.mkdtemp(prefix=f"seatguard-{kind}-"))
         options = {
             "port": str(port),
