@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from werkzeug.http import HTTP_STATUS_CODES
 
 from seatguard_flask.own import SCOPE
 from seatguard_flask.problems import FULL_OR_EXPIRED, STATUS, shape_without_422, validation_shape, without_422
@@ -231,7 +231,7 @@ def _responses(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
         if documented and status == 403:
             content["examples"] = {"limit_reached": {"value": _FULL}}
         responses[str(status)] = {
-            "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
+            "description": f"{HTTP_STATUS_CODES[status]}: {', '.join(f'`{code}`' for code in codes)}.",
             "headers": _headers(status),
             "content": {"application/json" if documented else _PROBLEM: content},
         }

@@ -6,10 +6,10 @@ import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import (
@@ -225,7 +225,7 @@ def problem_shape(refusal: Refusal, request_id: str) -> replies.Answer:
     """RFC 9457, with ``code``, ``retryable``, ``request_id``, the facts and ``errors`` added."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(refusal.status).phrase,
+        "title": HTTP_STATUS_CODES[refusal.status],
         "status": refusal.status,
         "detail": refusal.detail,
         "code": refusal.code,

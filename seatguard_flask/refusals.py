@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from flask import has_request_context, render_template, request
 from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.http import HTTP_STATUS_CODES
 
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import AuthenticationFailed, Denied, InvalidInput, SeatguardError, StorageUnavailable
@@ -84,7 +84,7 @@ class GuardError(HTTPException):
         status = self.code or self.usual_status
         body: dict[str, Any] = {
             "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
+            "title": HTTP_STATUS_CODES[status],
             "status": status,
             "detail": self.description,
             "code": self.reason,
