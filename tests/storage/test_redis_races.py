@@ -57,6 +57,7 @@ def kept(arena: Arena) -> list[tuple[str, str]]:
     return sorted(seats)
 
 
+@pytest.mark.parametrize("gate_url", ["valkey", "cluster"], indirect=True)
 def test_exactly_the_limit_is_taken(gate_url: str, url: str) -> None:
     """8 processes x 1,000 holders at limit 1,000: 1,000 seats, in the ledger's copy and journal too."""
     arena = Arena.build(url, limit=1000, gate=gate_url)

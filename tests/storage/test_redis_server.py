@@ -17,6 +17,19 @@ Start = Callable[..., RedisServer]
 New = Callable[[str], str]
 
 
+def test_oldest_redis_that_is_promised_is_among_the_servers(
+    redis_servers: Callable[[str], RedisServer],
+) -> None:
+    """The contracts run on it, and on one that is newer: neither stands in for the other."""
+    versions = {}
+    for kind in ("redis-6.2", "redis"):
+        with redis_servers(kind).client() as client:
+            major, minor = str(client.info("server")["redis_version"]).split(".")[:2]
+            versions[kind] = (int(major), int(minor))
+    assert versions["redis-6.2"] == (6, 2)
+    assert versions["redis"] > (6, 2)
+
+
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
 def test_server_that_may_delete_seats_is_refused(start_redis: Start, policy: str) -> None:
     """At the first use, and whenever readiness is asked for; with the setting to write instead."""
