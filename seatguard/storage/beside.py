@@ -35,6 +35,12 @@ class Home(Protocol):
             StorageUnavailable: the store did not answer in time.
         """
 
+    def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
+        """As :meth:`within`, with the ledger's other records in the same unit.
+
+        Seats and entries are the section's alone; the unit is committed by whoever runs it.
+        """
+
     def seats_named(self, tenant: str, holder_key: str) -> int:
         """See ``Gate.seats_named``."""
 

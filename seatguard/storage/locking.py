@@ -42,6 +42,7 @@ from seatguard.seats.model import (
 )
 from seatguard.seats.ports import Lapse, Seal
 from seatguard.seats.rules import Already, Confirm, Step, step
+from seatguard.storage.ports import Work
 
 SWEEP = 500
 """How many lapsed holds one act clears away."""
@@ -117,6 +118,13 @@ class LockingGate(ABC):
         Raises: as :meth:`_within`.
         """
         return self._within(tenant, subscription, act)
+
+    @abstractmethod
+    def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
+        """As :meth:`within`, with the ledger's other records in the same unit.
+
+        Seats and entries are the section's alone; the unit is committed by whoever runs it.
+        """
 
     @abstractmethod
     def seat(self, tenant: str, subscriptions: Sequence[str], seat_id: str) -> Seat | None:

@@ -16,6 +16,7 @@ from seatguard.seats.model import Pool, Seat, SeatState, Usage
 from seatguard.storage.locking import LockingGate, Section
 from seatguard.storage.memory.ledger import MemoryWork
 from seatguard.storage.memory.rows import MemoryRows
+from seatguard.storage.ports import Work
 from seatguard.subscriptions.model import Subscription
 
 T = TypeVar("T")
@@ -113,6 +114,12 @@ class MemoryGate(LockingGate):
     def _within(self, tenant: str, subscription: str, act: Callable[[Section], T]) -> T:
         with self._rows.unit():
             return act(_Section(self._rows, self._subscription(tenant, subscription)))
+
+    def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
+        """See ``LockingGate.within_unit``."""
+        return self._within(
+            tenant, subscription, lambda section: act(section, MemoryWork(self._rows, tenant))
+        )
 
     def usage(self, tenant: str, subscription: str) -> Usage:
         """See ``Gate.usage``."""

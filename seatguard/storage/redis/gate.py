@@ -201,7 +201,7 @@ class RedisGate:
 
     def usage(self, tenant: str, subscription: str) -> Usage:
         """See ``Gate.usage``."""
-        return _usage(self._pools.ask("usage", tenant, subscription))
+        return _usage(self._pools.ask("count", tenant, subscription))
 
     def seat(self, tenant: str, subscriptions: Sequence[str], seat_id: str) -> Seat | None:
         """See ``Gate.seat``."""

@@ -42,6 +42,25 @@ def keys_of(subscription: str) -> tuple[str, ...]:
     return (generation_of(shard), *parts, journal_of(shard))
 
 
+_MORE = {"usage": ("book", "recent")}
+"""Keys of a slice's own, by the folder of its scripts."""
+
+
+def keys_for(script: str, subscription: str) -> tuple[str, ...]:
+    """The keys of a script by its name; a slice's own stand behind those of all.
+
+    >>> [key.rpartition(":")[2] for key in keys_for("usage/consume", "s")[6:]]
+    ['journal', 'book', 'recent']
+    """
+    return _with_more(script.rpartition("/")[0], subscription)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _with_more(folder: str, subscription: str) -> tuple[str, ...]:
+    mine = f"seatguard:{{{shard_of(subscription)}}}:{subscription}"
+    return (*keys_of(subscription), *(f"{mine}:{part}" for part in _MORE.get(folder, ())))
+
+
 def window_of(tenant: str, subscription: str, meter: str, caller: str) -> str:
     """The key of a caller's rate window."""
     return f"seatguard:{{{shard_of(subscription)}}}:{subscription}:rate:{tenant}:{meter}:{caller}"

@@ -15,7 +15,7 @@ from seatguard.seats.model import Admission
 from seatguard.storage.beside import Count, Home
 from seatguard.storage.locking import Section
 from seatguard.storage.redis import wire
-from seatguard.storage.redis.keys import SHARDS, keys_of, shard_of
+from seatguard.storage.redis.keys import SHARDS, keys_for, keys_of, shard_of
 from seatguard.storage.redis.relay import Relay
 from seatguard.storage.redis.server import Server
 
@@ -64,7 +64,7 @@ class Pools:
     def once(self, script: str, tenant: str, subscription: str, *arguments: str) -> Answer:
         """A script's answer as it is."""
         now = "" if self._clock is None else wire.instant(self._clock())
-        return self._server.run(script, keys_of(subscription), (tenant, now, *arguments))
+        return self._server.run(script, keys_for(script, subscription), (tenant, now, *arguments))
 
     def freeze(self, tenant: str, subscription: str, token: str) -> Count | None:
         """See ``GateBeside.freeze``."""
@@ -83,7 +83,7 @@ class Pools:
     def refill(self, tenant: str, subscription: str, entry: Draft) -> None:
         """Fill a pool anew that contradicts itself, on record."""
         self._server.forget(keys_of(subscription)[1])
-        self.ask("usage", tenant, subscription)
+        self.ask("count", tenant, subscription)
         self._home.within(tenant, subscription, lambda section: section.append(entry))
 
     def _settle(self, tenant: str, subscription: str) -> None:
@@ -98,7 +98,7 @@ class Pools:
         """Fill a pool from the ledger, after the ledger has got all there is to get from here."""
         with self._filling[shard_of(subscription)]:
             before = self._server.field(keys_of(subscription)[1], "generation") or b""
-            if self.once("usage", tenant, subscription)[0] == b"unknown":
+            if self.once("count", tenant, subscription)[0] == b"unknown":
                 self._relay.drain(shard_of(subscription))
                 self._home.within(
                     tenant, subscription, lambda section: self._filled(section, tenant, before.decode())

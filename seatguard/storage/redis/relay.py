@@ -7,7 +7,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from cachetools import LRUCache
@@ -18,8 +18,10 @@ from seatguard.journal.model import Draft
 from seatguard.seats.model import Seat
 from seatguard.storage.beside import Home
 from seatguard.storage.locking import Section
+from seatguard.storage.ports import Work
 from seatguard.storage.redis import wire
 from seatguard.storage.redis.keys import SHARDS, generation_of, journal_of, keys_of, shard_of
+from seatguard.storage.redis.moved import Moved
 from seatguard.storage.redis.server import Server
 
 logger = logging.getLogger("seatguard.gate")
@@ -27,30 +29,25 @@ logger = logging.getLogger("seatguard.gate")
 _AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """An entry on its way.
+_OTHERS: dict[bytes, Callable[[dict[bytes, bytes]], Moved]] = {}
+"""Who reads what is not about a seat, by the field that such a message has."""
 
-    Attributes:
-        generation: of the filling in which it was written.
-        seat: as it stands after it; ``None`` when it is free.
-    """
 
-    entry: Draft
-    generation: bytes
-    seat: Seat | None
-    reply: Reply | None
-
-    @classmethod
-    def read(cls, fields: dict[bytes, bytes]) -> Moved:
-        """The entry of a stream's fields; see ``record`` in ``lua/_writing.lua``."""
-        subject = fields[b"subject"].decode()
-        entry = wire.draft_from(fields[b"entry"], subject=subject)
-        value, reply, seat = fields[b"seat"], fields[b"reply"], None
-        if value:
-            state = (subject, "0", *json.loads(value), fields[b"lapses_at"])
-            seat = wire.seat(entry.tenant, entry.stream, state)
-        return cls(entry, fields[b"generation"], seat, wire.reply_from(reply) if reply else None)
+def _read(fields: dict[bytes, bytes]) -> Moved:
+    """What a script wrote; see ``record`` in ``lua/_writing.lua``, and those of the slices in its folders."""
+    for name, read in _OTHERS.items():
+        if name in fields:
+            return read(fields)
+    subject = fields[b"subject"].decode()
+    entry = wire.draft_from(fields[b"entry"], subject=subject)
+    value, text, seat = fields[b"seat"], fields[b"reply"], None
+    if value:
+        state = (subject, "0", *json.loads(value), fields[b"lapses_at"])
+        seat = wire.seat(entry.tenant, entry.stream, state)
+    reply = wire.reply_from(text) if text else None
+    return Moved(
+        (entry,), fields[b"generation"], seats=partial(_copy, subject=subject, seat=seat, reply=reply)
+    )
 
 
 class Relay:
@@ -90,7 +87,7 @@ class Relay:
             found = self._server.entries(key, most=_AT_ONCE)
             if not found:
                 break
-            moved += self._write([Moved.read(fields) for _, fields in found])
+            moved += self._write([_read(fields) for _, fields in found])
             arguments = ("", "", generation, found[-1][0])
             # A stream that was emptied and begun anew meanwhile has other entries under these ids.
             keys = (generation_of(shard), *[key] * 6)
@@ -127,11 +124,15 @@ class Relay:
     def _write(self, batch: Sequence[Moved]) -> int:
         by_subscription: defaultdict[tuple[str, str], list[Moved]] = defaultdict(list)
         for one in batch:
-            by_subscription[one.entry.tenant, one.entry.stream].append(one)
+            by_subscription[one.entries[0].tenant, one.entries[0].stream].append(one)
         moved = 0
-        for (tenant, subscription), entries in by_subscription.items():
+        for (tenant, subscription), group in by_subscription.items():
+            place = partial(self._placed, group)
             try:
-                count, there = self._home.within(tenant, subscription, partial(self._placed, entries=entries))
+                if any(one.records is not None for one in group):
+                    count, there = self._home.within_unit(tenant, subscription, place)
+                else:
+                    count, there = self._home.within(tenant, subscription, place)
             except NotFound:
                 logger.error("entries of subscription %s have no place in the ledger", subscription)
                 continue
@@ -140,50 +141,58 @@ class Relay:
                 self._brought.update(dict.fromkeys(there))
         return moved
 
-    def _placed(self, section: Section, entries: Sequence[Moved]) -> tuple[int, set[str]]:
+    def _placed(
+        self, group: Sequence[Moved], section: Section, work: Work | None = None
+    ) -> tuple[int, set[str]]:
         """Write what is not there yet.
 
         Returns:
             how many entries that were, and the ids of those that are there now.
         """
-        there = section.recorded([one.entry.id for one in entries])
-        new = [one for one in entries if one.entry.id not in there]
+        there = section.recorded([one.entries[0].id for one in group])
+        new = [one for one in group if one.entries[0].id not in there]
+        there.update(entry.id for one in group if one.entries[0].id in there for entry in one.entries)
         if not new:
             return 0, there
-        subscription = new[0].entry.stream
+        subscription = new[0].entries[0].stream
         # The pool was flushed and filled again before these came: it knows nothing of them, and their
         # seats may be others' by now. Nobody fills it while its row is locked here.
         filled = self._server.field(keys_of(subscription)[1], "generation")
-        late = [one for one in new if filled is not None and one.generation != filled]
+        late = [one for one in new if filled not in (None, one.generation)]
         if late:
-            logger.error("%d entries of subscription %s were lost in a flush", len(late), subscription)
-            new = [one for one in new if one not in late]
+            lost = sum(len(one.entries) for one in late)
+            logger.error("%d entries of subscription %s were lost in a flush", lost, subscription)
+            new = [one for one in new if one.generation == filled]
         for one in new:
-            _copy(section, one)
-            section.append(one.entry)
-            if one.reply is not None:
-                _keep(section, one.reply)
-        pool = section.pool()
-        if new:
+            if one.seats is not None:
+                one.seats(section)
+            if one.records is not None and work is not None:
+                one.records(work)
+            for entry in one.entries:
+                section.append(entry)
+        if any(one.seats is not None for one in new):
+            pool = section.pool()
             section.recount(pool.live, pool.held)
-        return len(new), there | {one.entry.id for one in new}
+        written = {entry.id for one in new for entry in one.entries}
+        return len(written), there | written
 
 
-def _copy(section: Section, one: Moved) -> None:
+def _copy(section: Section, subject: str, seat: Seat | None, reply: Reply | None) -> None:
     """Do to the ledger's copy what the gate did."""
-    there = section.seat(one.entry.subject)
-    if one.seat is None:
-        if there is not None:
-            section.drop(there)
-        return
-    namesake = section.seat_of(one.seat.holder_key)
-    if namesake is not None and namesake.id != one.seat.id:
-        section.drop(namesake)
-    if there is None:
-        section.add(one.seat)
-    else:
-        confirmed = there.lapses_at is not None and one.seat.lapses_at is None
-        section.put(replace(one.seat, number=there.number), confirmed=confirmed)
+    there = section.seat(subject)
+    if seat is not None:
+        namesake = section.seat_of(seat.holder_key)
+        if namesake is not None and namesake.id != seat.id:
+            section.drop(namesake)
+        if there is None:
+            section.add(seat)
+        else:
+            confirmed = there.lapses_at is not None and seat.lapses_at is None
+            section.put(replace(seat, number=there.number), confirmed=confirmed)
+    elif there is not None:
+        section.drop(there)
+    if reply is not None:
+        _keep(section, reply)
 
 
 def _keep(section: Section, reply: Reply) -> None:

@@ -34,11 +34,13 @@ from seatguard.seats.model import (
 from seatguard.seats.ports import Lapse, Seal
 from seatguard.seats.rules import Already, Step, step
 from seatguard.storage.locking import LockingGate, Section
+from seatguard.storage.ports import Work
 from seatguard.storage.sqlalchemy import mariadb, postgres, tables
 from seatguard.storage.sqlalchemy.at_once import Given
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.haste import Haste
+from seatguard.storage.sqlalchemy.ledger import SqlWork
 from seatguard.storage.sqlalchemy.raw import CoreRunner, RawRunner, Runner
 from seatguard.storage.sqlalchemy.statements import (
     ADD_ENTRY,
@@ -250,6 +252,14 @@ class _Verbs(LockingGate):
             return result
 
         return self._run(unit, write=True)
+
+    def _on(
+        self, connection: Connection, tenant: str, subscription: str, act: Callable[[Section, Work], T]
+    ) -> T:
+        section = _Section(CoreRunner(connection), tenant, subscription, joined=self._joined)
+        result = act(section, SqlWork(connection, tenant))
+        section.finish()
+        return result
 
     def usage(self, tenant: str, subscription: str) -> Usage:
         """See ``Gate.usage``."""
@@ -503,6 +513,10 @@ class SqlGate(_Verbs):
             )
         return JoinedGate(connection, self._clock)
 
+    def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
+        """See ``LockingGate.within_unit``."""
+        return self._database.change(lambda connection: self._on(connection, tenant, subscription, act))
+
     def _run(self, unit: Callable[[Runner], T], *, write: bool) -> T:
         return self._database.run(unit, write=write)
 
@@ -524,6 +538,10 @@ class JoinedGate(_Verbs):
 
     def _run(self, unit: Callable[[Runner], T], *, write: bool) -> T:  # noqa: ARG002 - both run alike
         return self._look(lambda connection: unit(CoreRunner(connection)))
+
+    def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
+        """See ``LockingGate.within_unit``."""
+        return self._look(lambda connection: self._on(connection, tenant, subscription, act))
 
     def _look(self, unit: Callable[[Connection], T]) -> T:
         try:

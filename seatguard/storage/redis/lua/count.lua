@@ -1,6 +1,6 @@
 -- How many seats are taken, lapsed holds left out.
 --
--- Answers: usage; unknown, foreign.
+-- Answers: count with live and held; unknown, foreign.
 local pool, no = opened()
 if no then return no end
-return answer('usage', pool)
+return answer('count', pool)
