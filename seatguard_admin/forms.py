@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from seatguard_admin.desk import Desk
 
 Act = Callable[["Form"], Response]
 
+MOST_ROWS = 200
+"""Rows that a field of rows takes."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Field:
@@ -24,9 +28,12 @@ class Field:
 
     Attributes:
         kind: ``text``, ``number``, ``date``, ``select``, ``radio``, ``check``, ``password``, ``area``,
-            ``typed`` or ``hidden``.
+            ``typed``, ``rows`` or ``hidden``; a ``section`` is a heading of those that follow.
         typed: what must be typed, letter by letter, into a field of kind ``typed``.
         steps: for a date, days and their labels that a button adds.
+        columns: of a field of kind ``rows``: names and labels of what each row has.
+        rows: what is in them; a row without any text counts as none.
+        half: whether two such fields stand side by side where there is room.
     """
 
     name: str
@@ -40,6 +47,24 @@ class Field:
     autocomplete: str = "off"
     error: str = ""
     steps: Sequence[tuple[str, str]] = ()
+    columns: Sequence[tuple[str, str]] = ()
+    rows: list[list[str]] = field(default_factory=list)
+    half: bool = False
+
+    def told(self) -> str:
+        """What is filled in, as one text."""
+        return (
+            "; ".join(" ".join(filter(None, row)) for row in self.rows) if self.kind == "rows" else self.value
+        )
+
+    def read(self) -> None:
+        """Take what was sent."""
+        if self.kind != "rows":
+            self.value = request.form.get(self.name, "")
+            return
+        columns = [request.form.getlist(f"{self.name}-{name}") for name, _ in self.columns]
+        rows = ([cell.strip() for cell in row] for row in zip(*columns, strict=False))
+        self.rows = [row for row in rows if any(row)][:MOST_ROWS]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +77,9 @@ class Form:
         facts: lines of ``(label, text)`` shown above the fields: what will change, what stops.
         danger: whether the button destroys something.
         mine: for a conflict: field by field what was typed and what is stored now.
+        changes: for a look at it before it is done: field by field what is so now and what will be.
+        step: what the button says under the name ``step``; with one, a second button goes back to editing.
+        wide: whether its fields want room.
     """
 
     title: str
@@ -65,6 +93,9 @@ class Form:
     danger: bool = False
     error: str = ""
     mine: Sequence[tuple[str, str, str]] = ()
+    changes: Sequence[tuple[str, str, str]] = ()
+    step: str = ""
+    wide: bool = False
     crumbs: Sequence[tuple[str, str]] = ()
 
     def text(self, name: str) -> str:
@@ -130,7 +161,7 @@ def handle(
     if request.method == "GET":
         return _shown(desk, form, 200)
     for one in form.fields:
-        one.value = request.form.get(one.name, "")
+        one.read()
     try:
         _check_typed(desk, form)
         if form.version is not None:
@@ -138,7 +169,7 @@ def handle(
         return _once(desk, form, act) if form.once else act(form)
     except InvalidInput as error:
         for problem in error.problems:
-            _put(form, (names or {}).get(problem.field, problem.field), problem.message)
+            _put_problem(form, (names or {}).get(problem.field, problem.field), problem.message)
         return _shown(desk, form, 422)
     except Conflict as error:
         if error.code == "version_conflict" and now is not None:
@@ -173,6 +204,17 @@ def _put(form: Form, name: str, message: str) -> None:
     form.error = f"{name}: {message}" if name else message
 
 
+def _put_problem(form: Form, path: str, message: str) -> None:
+    """An error of a member of a field at that field, by the rest of its path."""
+    name, rest = re.fullmatch(r"([^.\[]*)[.]?(.*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
+    known = next((one for one in form.fields if one.name == name and one.kind == "rows" and rest), None)
+    if known is None:
+        _put(form, path, message)
+        return
+    told = f"{rest}: {message}"
+    known.error = f"{known.error}; {told}" if known.error else told
+
+
 def _check_typed(desk: Desk, form: Form) -> None:
     for one in form.fields:
         if one.kind == "typed" and one.value.strip() != one.typed:
@@ -192,9 +234,9 @@ def _conflict(desk: Desk, form: Form, version: int, stored: Mapping[str, str]) -
         "Somebody else changed this while you were editing. Look at both, then send yours again or go back."
     )
     form.mine = [
-        (one.label, one.value or "-", stored[one.name] or "-")
+        (one.label, one.told() or "-", stored[one.name] or "-")
         for one in form.fields
-        if one.name in stored and stored[one.name] != one.value
+        if one.name in stored and stored[one.name] != one.told()
     ]
     return _shown(desk, form, 409)
 
@@ -203,7 +245,11 @@ def _once(desk: Desk, form: Form, act: Act) -> Response:
     """Do it, unless the same sending was done before: then lead to where it led."""
     key = request.form.get("once", "")
     content = json.dumps(
-        [[name, value] for name, value in sorted(request.form.items()) if name not in ("csrf_token", "once")]
+        [
+            [name, values]
+            for name, values in sorted(request.form.lists())
+            if name not in ("csrf_token", "once")
+        ]
     )
     route = f"admin {request.path}"[:100]
     service = desk.engine.idempotency

@@ -10,6 +10,9 @@ from typing import Any
 
 from flask import request, url_for
 
+from seatguard.catalog.offers import Offer, Price
+from seatguard.catalog.values import Amount, FeatureValue
+from seatguard.money import Money
 from seatguard.reports import rules
 from seatguard.reports.model import Count, ServiceRow, Standing
 from seatguard_admin import charts, protection
@@ -144,6 +147,58 @@ class Shown:
     def limit(self, value: int | None) -> str:
         """A limit: ``None`` is unlimited."""
         return self.t("Unlimited") if value is None else self.number(value)
+
+    def amount(self, value: Amount) -> str:
+        """An amount that a plan grants."""
+        return self.number(value) if isinstance(value, int) else self.t("Unlimited")
+
+    @staticmethod
+    def granted(offer: Offer) -> int:
+        """How many quotas, rate limits and features an offer has."""
+        limits = (*offer.quotas.values(), *offer.rate_limits.values())
+        return len(offer.features) + sum(map(len, limits))
+
+    def feature(self, value: FeatureValue) -> str:
+        """What a plan grants of a feature."""
+        if isinstance(value, bool):
+            return self.t("Included") if value else self.t("Not included")
+        return self.number(value) if isinstance(value, int) else value
+
+    def money(self, minor: int, currency: str) -> str:
+        """An amount of money in the main unit."""
+        whole, _, rest = str(Money(minor, currency)).removesuffix(f" {currency}").partition(".")
+        point = "," if self.language == "de" else "."
+        return self.number(int(whole)) + (f"{point}{rest}" if rest else "") + f" {currency}"
+
+    def price(self, price: Price) -> str:
+        """A price, with that of a seat on top."""
+        each = self.money(price.per_seat, price.currency)
+        if not price.per_seat:
+            return self.money(price.amount, price.currency)
+        if not price.amount:
+            return self.t("%(price)s a seat", price=each)
+        return self.t(
+            "%(price)s + %(each)s a seat", price=self.money(price.amount, price.currency), each=each
+        )
+
+    def term(self, offer: Offer) -> str:
+        """How often a price is paid."""
+        t, many = self.t, offer.length
+        if offer.interval is None:
+            return t("once")
+        if many == 1:
+            return {
+                "day": t("every day"),
+                "week": t("every week"),
+                "month": t("every month"),
+                "year": t("every year"),
+            }[offer.interval]
+        return {
+            "day": t("every %(count)s days", count=many),
+            "week": t("every %(count)s weeks", count=many),
+            "month": t("every %(count)s months", count=many),
+            "year": t("every %(count)s years", count=many),
+        }[offer.interval]
 
     def seats(self, used: int, limit: int | None) -> str:
         """How many of how many, in words."""

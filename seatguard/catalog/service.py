@@ -124,6 +124,19 @@ class CatalogService:
         plan = work.plans.lock(_by_slug(work, slug).id)
         return self._publish(actor, work, plan, seats, offer or {}, to_all=to_all)
 
+    def preview(
+        self, actor: Actor, slug: str, *, seats: int | Keep | None, offer: Mapping[str, Any] | None = None
+    ) -> PlanVersion:
+        """What :meth:`publish` would promise, looked at before: writes nothing.
+
+        Raises:
+            InvalidInput: a value cannot be used.
+            NotFound: no such plan in the tenant.
+        """
+        with self._ledger.read(actor.tenant) as work:
+            plan = _by_slug(work, slug)
+            return self._next(actor, work, plan, work.plan_versions.get(plan.current), seats, offer or {})
+
     def change(
         self,
         actor: Actor,
@@ -271,17 +284,13 @@ class CatalogService:
         to_all: bool,
     ) -> PlanVersion:
         last = work.plan_versions.get(plan.current)
-        offered = Offer.from_data(last.offer.to_data() | dict(offer))
-        if offered.permissions != last.offer.permissions:
-            _check_scopes(work, actor.tenant, offered.permissions)
-        number = last.seats if isinstance(seats, Keep) else seats
-        published = self._version(actor, plan.id, last.number + 1, number, offered, self._clock())
+        published = self._next(actor, work, plan, last, seats, offer)
         work.plan_versions.add(published)
         data: dict[str, Any] = {
             "number": published.number,
             "seats": {"before": last.seats, "after": published.seats},
         }
-        before, after = last.offer.to_data(), offered.to_data()
+        before, after = last.offer.to_data(), published.offer.to_data()
         if before != after:
             data["offer"] = {
                 name: {"before": before.get(name), "after": after.get(name)}
@@ -292,6 +301,21 @@ class CatalogService:
         moved = replace(plan, current=published.id, followed_from=followed)
         self._replaced(actor, work, moved, "plan.published", data, subject=published.id)
         return published
+
+    def _next(
+        self,
+        actor: Actor,
+        work: Work,
+        plan: Plan,
+        last: PlanVersion,
+        seats: int | Keep | None,
+        offer: Mapping[str, Any],
+    ) -> PlanVersion:
+        offered = Offer.from_data(last.offer.to_data() | dict(offer))
+        if offered.permissions != last.offer.permissions:
+            _check_scopes(work, actor.tenant, offered.permissions)
+        number = last.seats if isinstance(seats, Keep) else seats
+        return self._version(actor, plan.id, last.number + 1, number, offered, self._clock())
 
     def _replaced(
         self,

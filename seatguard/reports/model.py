@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from seatguard.catalog.model import Plan
+from seatguard.catalog.offers import Offer
 from seatguard.clients.model import Client, ClientState
 from seatguard.projects.model import Project
 from seatguard.subscriptions.model import Subscription
@@ -134,11 +135,13 @@ class PlanRow:
 
     Attributes:
         seats: of its current version; ``None`` is unlimited.
+        offer: what else its current version promises.
     """
 
     plan: Plan
     number: int
     seats: int | None
+    offer: Offer
     subscribers: int
 
 

@@ -1,22 +1,41 @@
-"""Plans: list, detail, new ones, another number of seats, out of sale and back."""
+"""Plans: list, detail, new ones, another version, out of sale and back."""
 
 from __future__ import annotations
 
+import re
+from collections import deque
+from itertools import pairwise
 from typing import Any
 
 from flask import Response, request
 
+from seatguard.catalog.model import Plan, PlanChange, PlanVersion
+from seatguard.catalog.offers import Offer
 from seatguard.errors import InvalidInput
 from seatguard.journal.ports import Search
 from seatguard.reports.model import ServiceSearch
 from seatguard_admin.desk import Desk
 from seatguard_admin.forms import Field, Form, handle
 from seatguard_admin.lists import Tab, paged
+from seatguard_admin.offers import (
+    differences,
+    filled_in,
+    groups,
+    known_features,
+    offer_fields,
+    seats_of,
+    typed_offer,
+)
 from seatguard_admin.registry import Pages
 from seatguard_admin.shown import Shown
 from seatguard_admin.told import told
 
 pages = Pages()
+
+LISTED = 10
+"""Subscribers that are named before a version is published."""
+LISTED_VERSIONS = 100
+"""Versions of a plan that its page shows."""
 
 
 @pages.get("/plans", needs="plans.read")
@@ -39,6 +58,7 @@ def plan_new(desk: Desk) -> Response:
         title=t("New plan"),
         button=t("Create plan"),
         once=True,
+        wide=True,
         back=desk.url("plans"),
         crumbs=[(t("Plans"), desk.url("plans"))],
         fields=[
@@ -49,13 +69,20 @@ def plan_new(desk: Desk) -> Response:
                 required=True,
                 hint=t("Lower-case letters, digits and hyphens. It stays for ever."),
             ),
-            *_seat_fields(desk, None, new=True),
+            *_describing(desk, None),
+            *offer_fields(desk, None),
         ],
     )
 
     def act(form: Form) -> Response:
         made = desk.engine.catalog.add(
-            desk.actor, slug=form.text("slug"), name=form.text("name"), seats=_seats(desk, form)
+            desk.actor,
+            slug=form.text("slug"),
+            name=form.text("name"),
+            seats=seats_of(desk, form),
+            description=form.optional("description"),
+            display_order=_order(form),
+            offer=typed_offer(form, Offer()),
         )
         return desk.go("plan", slug=made.slug, said=t("Created the plan %(name)s.", name=made.name))
 
@@ -64,103 +91,174 @@ def plan_new(desk: Desk) -> Response:
 
 @pages.get("/plans/<slug>", needs="plans.read")
 def plan(desk: Desk, slug: str) -> Response:
-    """One plan: what it promises, and who is on it."""
+    """One plan: what it promises and costs, its versions, who is on it, and what happened."""
     engine, me, t = desk.engine, desk.actor, desk.t
     one = engine.catalog.get(me, slug)
-    tab = request.args.get("tab", "subscribers")
-    tabs = [Tab(t("Subscribers"), desk.url("plan", slug=slug), tab != "activity")]
-    if desk.can("journal.read"):
-        tabs.append(Tab(t("Activity"), desk.url("plan", slug=slug, tab="activity"), tab == "activity"))
+    version = engine.catalog.current(me, slug)
+    words = {
+        "limits": t("Limits"),
+        "prices": t("Prices"),
+        "versions": t("Versions"),
+        "subscribers": t("Subscribers"),
+        "activity": t("Activity"),
+    }
+    if not desk.can("journal.read"):
+        del words["activity"]
+    tab = request.args.get("tab", "limits")
+    tab = tab if tab in words else "limits"
+    tabs = [
+        Tab(label, desk.url("plan", slug=slug, tab=None if name == "limits" else name), name == tab)
+        for name, label in words.items()
+    ]
+    search = ServiceSearch(plan=one.id)
     values: dict[str, Any] = {
         "plan": one,
-        "version": engine.catalog.current(me, slug),
+        "version": version,
         "tabs": tabs,
         "tab": tab,
+        "total": engine.reports.count_services(me, search),
     }
-    if tab == "activity" and desk.can("journal.read"):
-        entries = engine.journal.search(me, Search(stream=one.id), limit=desk.preferences.rows).items
-        return desk.show("plan.html", entries=told(desk, entries), **values)
-    search = ServiceSearch(plan=one.id)
-    page = paged(
-        desk,
-        lambda limit, after, before: engine.reports.services(
-            me, search, limit=limit, after=after, before=before
-        ),
-    )
-    return desk.show("plan.html", page=page, total=engine.reports.count_services(me, search), **values)
+    match tab:
+        case "limits":
+            values["groups"] = groups(desk, version.offer, known_features(desk))
+        case "versions":
+            values["versions"] = _versions(desk, one)
+        case "subscribers":
+            values["page"] = paged(
+                desk,
+                lambda limit, after, before: engine.reports.services(
+                    me, search, limit=limit, after=after, before=before
+                ),
+            )
+        case "activity":
+            entries = engine.journal.search(me, Search(stream=one.id), limit=desk.preferences.rows).items
+            values["entries"] = told(desk, entries)
+        case _:
+            pass
+    return desk.show("plan.html", **values)
 
 
 @pages.form("/plans/<slug>/edit", needs="plans.write")
 def plan_edit(desk: Desk, slug: str) -> Response:
-    """Give a plan another name."""
+    """Give a plan another name, description or place."""
     t, one = desk.t, desk.engine.catalog.get(desk.actor, slug)
     form = Form(
-        title=t("Rename %(name)s", name=one.name),
-        button=t("Rename plan"),
+        title=t("Edit %(name)s", name=one.name),
+        intro=t("What it promises is changed by a new version."),
+        button=t("Save plan"),
         back=desk.url("plan", slug=slug),
         version=one.version,
         crumbs=_crumbs(desk, slug, one.name),
-        fields=[Field(name="name", label=t("Name"), value=one.name, required=True)],
+        fields=[
+            Field(name="name", label=t("Name"), value=one.name, required=True),
+            *_describing(desk, one),
+        ],
     )
 
     def act(form: Form) -> Response:
-        desk.engine.catalog.rename(desk.actor, slug, name=form.text("name"), version=form.version)
-        return desk.go("plan", slug=slug, said=t("Renamed the plan."))
+        change = PlanChange(
+            name=form.text("name"), description=form.optional("description"), display_order=_order(form)
+        )
+        desk.engine.update_plan(desk.actor, one.id, change, version=form.version)
+        return desk.go("plan", slug=slug, said=t("Saved the plan."))
 
     def now() -> tuple[int, dict[str, str]]:
         stored = desk.engine.catalog.get(desk.actor, slug)
-        return stored.version, {"name": stored.name}
+        return stored.version, {
+            "name": stored.name,
+            "description": stored.description or "",
+            "display_order": str(stored.display_order),
+        }
 
     return handle(desk, form, act, now=now)
 
 
 @pages.form("/plans/<slug>/publish", needs="plans.write")
 def plan_publish(desk: Desk, slug: str) -> Response:
-    """Publish a version with another number of seats; says first whom it changes."""
-    t, engine, me, shown = desk.t, desk.engine, desk.actor, Shown(desk)
+    """Publish another version: edited, then looked at with whom it changes, then published."""
+    t, engine, me = desk.t, desk.engine, desk.actor
     one, version = engine.catalog.get(me, slug), engine.catalog.current(me, slug)
-    search = ServiceSearch(plan=one.id)
-    count = engine.reports.count_services(me, search)
-    listed = engine.reports.services(me, search, limit=10)
-    facts = [
-        (row.client_name, f"{row.subscription.type}: {shown.seats(row.live, row.subscription.limit)}")
-        for row in listed.items
-    ]
-    if listed.after is not None:
-        facts.append((t("and more"), shown.count(count)))
+    step = request.form.get("step", "review")
+    publishes = step == "publish"
     form = Form(
-        title=t("Seats of %(name)s", name=one.name),
-        intro=desk.n(
+        title=t("New version of %(name)s", name=one.name),
+        intro=t("A published version stays as it is; this makes the next one. You see what changes first."),
+        button=t("Review changes"),
+        step="review",
+        once=publishes,
+        wide=True,
+        version=one.version,
+        back=desk.url("plan", slug=slug),
+        crumbs=_crumbs(desk, slug, one.name),
+        fields=[*offer_fields(desk, version), _apply_to(desk)],
+    )
+
+    def act(form: Form) -> Response:
+        if step == "edit":
+            return desk.show("form.html", form=form)
+        seats, offer = seats_of(desk, form), typed_offer(form, version.offer)
+        if not publishes:
+            return _reviewed(
+                desk, form, one, version, engine.catalog.preview(me, slug, seats=seats, offer=offer)
+            )
+        update = engine.update_plan(
+            me,
+            one.id,
+            PlanChange(seats=seats, offer=offer),
+            apply_to=form.text("apply_to") or "all",
+            version=form.version,
+        )
+        said = t("Published version %(number)s.", number=update.current.number)
+        if update.over_limit:
+            over = len(update.over_limit)
+            said += " " + desk.n(
+                "%(count)s service is over its limit now.",
+                "%(count)s services are over their limit now.",
+                over,
+                count=over,
+            )
+        return desk.go("plan", slug=slug, said=said)
+
+    def now() -> tuple[int, dict[str, str]]:
+        stored = engine.catalog.get(me, slug)
+        return stored.version, filled_in(engine.catalog.current(me, slug))
+
+    return handle(desk, form, act, now=now)
+
+
+def _reviewed(desk: Desk, form: Form, one: Plan, version: PlanVersion, next_one: PlanVersion) -> Response:
+    """The form once more, closed: what changes, for whom, and the button that does it."""
+    t, shown, reports = desk.t, Shown(desk), desk.engine.reports
+    form.changes = differences(desk, version, next_one)
+    if not form.changes:
+        form.error = t("Nothing here differs from version %(number)s.", number=version.number)
+        return desk.show("form.html", status=422, form=form)
+    if form.text("apply_to") == "new":
+        form.intro = t("Counts for new subscribers only; the present ones stay on their version.")
+    else:
+        search = ServiceSearch(plan=one.id)
+        count = reports.count_services(desk.actor, search)
+        listed = reports.services(desk.actor, search, limit=LISTED)
+        form.intro = desk.n(
             "Changes %(count)s service now, unless its limit is its own.",
             "Changes %(count)s services now, unless their limit is their own.",
             count.number,
             count=shown.count(count),
-        ),
-        button=t("Publish version %(number)s", number=version.number + 1),
-        once=True,
-        back=desk.url("plan", slug=slug),
-        crumbs=_crumbs(desk, slug, one.name),
-        facts=facts,
-        fields=[
-            *_seat_fields(desk, version.seats, new=False),
-            Field(
-                name="apply_to",
-                label=t("Counts for"),
-                kind="radio",
-                value="all",
-                options=[
-                    ("all", t("all subscribers; users beyond a lower limit stay")),
-                    ("new", t("new subscribers only")),
-                ],
-            ),
-        ],
-    )
-
-    def act(form: Form) -> Response:
-        published = engine.publish_plan(me, slug, seats=_seats(desk, form), apply_to=form.text("apply_to"))
-        return desk.go("plan", slug=slug, said=t("Published version %(number)s.", number=published.number))
-
-    return handle(desk, form, act)
+        )
+        form.facts = [
+            (row.client_name, f"{row.subscription.type}: {shown.seats(row.live, row.subscription.limit)}")
+            for row in listed.items
+        ]
+        if listed.after is not None:
+            form.facts.append((t("and more"), shown.count(count)))
+    form.step, form.button = "publish", t("Publish version %(number)s", number=version.number + 1)
+    form.once = True
+    form.fields = [
+        Field(name=name, label="", kind="hidden", value=value)
+        for name, value in request.form.items(multi=True)
+        if name not in ("csrf_token", "version", "once", "step")
+    ]
+    return desk.show("form.html", form=form)
 
 
 @pages.post("/plans/<slug>/state", needs="plans.write")
@@ -176,28 +274,61 @@ def plan_state(desk: Desk, slug: str) -> Response:
     return desk.go("plan", slug=slug, said=t("Reactivated %(name)s.", name=one.name))
 
 
-def _seat_fields(desk: Desk, seats: int | None, *, new: bool) -> list[Field]:
+def _describing(desk: Desk, one: Plan | None) -> list[Field]:
     t = desk.t
-    unlimited = seats is None and not new
     return [
         Field(
-            name="seats",
-            label=t("Seats"),
-            kind="number",
-            value="" if seats is None else str(seats),
-            hint=t("A whole number. 0 is no seats."),
+            name="description",
+            label=t("Description"),
+            kind="area",
+            value=(one.description or "") if one is not None else "",
+            hint=t("What customers read about it."),
         ),
-        Field(name="unlimited", label=t("Unlimited seats"), kind="check", value="on" if unlimited else ""),
+        Field(
+            name="display_order",
+            label=t("Order"),
+            kind="number",
+            value="0" if one is None else str(one.display_order),
+            hint=t("Its place among the plans shown to customers: the lowest first."),
+        ),
     ]
 
 
-def _seats(desk: Desk, form: Form) -> int | None:
-    seats = form.number("seats")
-    if form.checked("unlimited"):
-        return None
-    if seats is None:
-        raise InvalidInput.single("seats", "required", desk.t("give a number of seats, or tick unlimited"))
-    return seats
+def _order(form: Form) -> int:
+    text = form.text("display_order")
+    if not re.fullmatch(r"-?[0-9]{1,12}|", text):
+        raise InvalidInput.single("display_order", "integer_expected", "must be a whole number")
+    return int(text or 0)
+
+
+def _apply_to(desk: Desk) -> Field:
+    t = desk.t
+    return Field(
+        name="apply_to",
+        label=t("Counts for"),
+        kind="radio",
+        value="all",
+        options=[
+            ("all", t("all subscribers; users beyond a lower limit stay")),
+            ("new", t("new subscribers only")),
+        ],
+    )
+
+
+def _versions(desk: Desk, one: Plan) -> list[tuple[PlanVersion, list[tuple[str, str, str]]]]:
+    """The newest versions first, each with what it changed; the very first changed nothing."""
+    found: deque[PlanVersion] = deque(maxlen=LISTED_VERSIONS)
+    after: str | None = None
+    while True:
+        page = desk.engine.catalog.versions(desk.actor, one.id, limit=200, after=after)
+        found.extend(page.items)
+        after = page.after
+        if after is None:
+            break
+    shown = [(newer, differences(desk, older, newer)) for older, newer in pairwise(found)]
+    if found and found[0].number == 1:
+        shown.insert(0, (found[0], []))
+    return list(reversed(shown))
 
 
 def _crumbs(desk: Desk, slug: str, name: str) -> list[tuple[str, str]]:

@@ -252,6 +252,15 @@ function count() {
   one("[data-sg-chosen]", bar).textContent = (texts.sgSelected ?? "{n}").replace("{n}", chosen);
 }
 
+// An empty row like the last one, ready to be filled in.
+function addRow(button) {
+  const body = one("tbody", button.closest("[data-sg-rows]"));
+  const row = body.lastElementChild.cloneNode(true);
+  all("input", row).forEach((field) => { field.value = ""; });
+  body.append(row);
+  one("input", row).focus();
+}
+
 function languages(box) {
   if (one("[role=tablist]", box)) return;
   const blocks = all(".sg-code", box);
@@ -388,6 +397,7 @@ root.addEventListener("click", (event) => {
   const button = at("button");
   if (button?.dataset.sgCopy) copy(button);
   if (button?.dataset.sgSet) document.getElementById(button.dataset.sgSet).value = button.dataset.sgValue;
+  if (button?.hasAttribute("data-sg-add-row")) addRow(button);
   if (button?.hasAttribute("data-sg-close")) button.closest("dialog")?.close();
 });
 

@@ -9,6 +9,7 @@ from flask import Flask
 
 import seatguard
 from seatguard.actors import Actor
+from seatguard.catalog.model import PlanChange
 from seatguard.testing import FrozenClock
 from seatguard_admin import Identity, SeatguardAdmin, SignIn
 from seatguard_flask import Seatguard
@@ -31,6 +32,23 @@ CLIENTS = (
     "Stonebridge Realty and Property Management of the Northern Counties",
 )
 TYPES = ("web", "mobile", "contractors", "read-only", "support")
+OFFER = {
+    "quotas": {
+        "speech": {"minutes": 2000, "maxConcurrentSessions": 5},
+        "storage": {"gigabytes": "unlimited"},
+    },
+    "rate_limits": {"api": {"requestsPerMinute": 600}},
+    "features": {"sso": True, "region": "eu-central", "retention_days": 90},
+    "permissions": ("speech:files:read",),
+    "capabilities": ("priority support",),
+    "prices": (
+        {"currency": "EUR", "amount": 4900, "per_seat": 550},
+        {"currency": "JPY", "amount": 7800},
+    ),
+    "interval": "month",
+    "trial_days": 14,
+    "max_seats": 500,
+}
 
 
 @dataclasses.dataclass
@@ -68,6 +86,10 @@ def filled() -> Sample:
         ("open", "Open end", None),
     ):
         engine.catalog.add(me, slug=slug, name=name, seats=seats)
+    engine.features.define(me, "speech.minutes", kind="metered", definition={"title": "Speech minutes"})
+    first = {"quotas": {"speech": {"minutes": 500}}, "features": {"sso": False}}
+    engine.update_plan(me, engine.catalog.get(me, "team").id, PlanChange(offer=first))
+    engine.update_plan(me, engine.catalog.get(me, "team").id, PlanChange(offer=OFFER))
     for at, client_name in enumerate(CLIENTS):
         client = engine.clients.add(me, name=client_name, external_id=f"crm-{at + 1}")
         project = engine.projects.add(

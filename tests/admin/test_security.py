@@ -11,6 +11,7 @@ from importlib import import_module
 import pytest
 
 from seatguard.administrators import rules
+from seatguard.catalog.model import PlanChange
 from seatguard_admin.blueprint import PAGES
 from seatguard_admin.lists import inert
 from seatguard_admin.pages import account
@@ -102,7 +103,12 @@ def test_scripts_in_names_stay_text(bare: Sample, reader: Read) -> None:
     engine, me, ada = bare.engine, bare.actor, reader(bare)
     client = engine.clients.add(me, name=IMG, external_id=f"{IMG}2")
     project = engine.projects.add(me, client.id, name=IMG, domains=("a.example",))
-    engine.catalog.add(me, slug="p", name=IMG, seats=3)
+    offer = {"features": {"note": IMG}, "capabilities": [IMG], "prices": [{"currency": "EUR", "amount": 1}]}
+    engine.catalog.add(me, slug="p", name=IMG, seats=3, description=IMG, offer=offer)
+    engine.update_plan(
+        me, engine.catalog.get(me, "p").id, PlanChange(offer={"features": {"note": f"{IMG}2"}})
+    )
+    engine.features.define(me, "note", kind="static", definition={"title": IMG})
     service = engine.subscriptions.add(me, project.id, plan="p", type=IMG)
     where = engine.where(project.id)
     engine.seats.take(me, where, "<img/src=x/onerror=alert(1)>", email="<img/onerror=1>@a.example").require()
@@ -110,7 +116,7 @@ def test_scripts_in_names_stay_text(bare: Sample, reader: Read) -> None:
     bare.client, bare.project, bare.service = client.id, project.id, service.id
     evil = engine.actor("admin", IMG).during(f"{IMG}3")
     engine.clients.rename(evil, client.id, name=f"{IMG}4")
-    pages = [path for path in places(bare) if "team" not in path and "domains/remove" not in path]
+    pages = [path.replace("team", "p") for path in places(bare) if "domains/remove" not in path]
     shown = 0
     for path in [*pages, f"/search?q={IMG}", f"/activity?q={IMG}", f"/services?q={IMG}", f"/clients?q={IMG}"]:
         text = ada.text(path)
@@ -120,6 +126,9 @@ def test_scripts_in_names_stay_text(bare: Sample, reader: Read) -> None:
     for path, fields in (
         ("/clients/new", {"name": f"{IMG}\x00"}),
         ("/plans/new", {"name": IMG, "slug": IMG, "seats": IMG}),
+        ("/plans/p/edit", {"name": IMG, "description": IMG, "display_order": IMG}),
+        ("/plans/p/publish", {"seats": "4", "step": "review", "capabilities": IMG}),
+        ("/plans/p/publish", dict.fromkeys(("quotas-service", "quotas-name", "quotas-amount"), IMG)),
         (f"/projects/{project.id}/domains/new", {"domain": IMG}),
         (f"/services/{service.id}/renew", {"expiry": IMG}),
         (f"/services/{service.id}/limit", {"source": "own", "limit": IMG}),

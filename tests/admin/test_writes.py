@@ -12,7 +12,7 @@ from seatguard.clients.model import ClientState
 from seatguard.journal.ports import Search
 from seatguard.subscriptions.model import SubscriptionState
 from seatguard_admin.blueprint import PAGES
-from tests.admin.conftest import Read
+from tests.admin.conftest import Fields, Read
 from tests.admin.sample import Sample
 
 # POSTs that change nothing but a cookie of the browser, and the one that answers with a file.
@@ -76,7 +76,7 @@ def changes(sample: Sample) -> dict[str, tuple[str, dict[str, Any], str]]:
         "seat_restore": ("", {}, "seat.taken"),
         "plan_new": ("/plans/new", {"name": "Gold", "slug": "gold", "seats": "9"}, "plan.added"),
         "plan_edit": ("/plans/team/edit", {"name": "The team"}, "plan.renamed"),
-        "plan_publish": ("/plans/team/publish", {"seats": "120", "apply_to": "all"}, "plan.published"),
+        "plan_publish": ("/plans/team/publish", {"seats": "120"}, "plan.published"),
         "plan_state": ("/plans/team/state", {"state": "inactive"}, "plan.deactivated"),
         "activity_export": ("/activity/export", {"range": "all"}, "journal.exported"),
         "sign_in": ("/sign-in", {}, "administrator.signed_in"),
@@ -121,6 +121,8 @@ def test_every_change_is_on_record(reader: Read, signed_in: Any) -> None:
     order.insert(0, "service_state")
     for name in order:
         path, fields, kind = wanted[name]
+        if name == "plan_publish":
+            fields = ada.reviewed(path, fields)
         send = ada.post if name in WITHOUT_FORM else ada.fill
         answer = send(path, **fields)
         assert answer.status_code in (200, 303), (name, answer.status_code, answer.text[-1500:])
@@ -222,6 +224,114 @@ def test_a_rotated_key_goes_on_for_its_while(sample: Sample, reader: Read) -> No
     assert len(engine.projects.keys(me, project)) == 2
     ada.fill(f"/projects/{project}/keys/{old.id}/revoke", confirm=old.prefix)
     assert "Revoked" in ada.text(f"/projects/{project}?tab=keys")
+
+
+def test_a_version_is_looked_at_before_it_is_published(sample: Sample, reader: Read) -> None:
+    """What changes and for whom, then one button; what was typed comes back for editing; what was not
+    touched stays as it was, to the letter."""
+    engine, me, ada = sample.engine, sample.actor, reader(sample)
+    before = engine.catalog.current(me, "team")
+    path = "/plans/team/publish"
+    typed = ada.filled(path) | {
+        "seats": "80",
+        "quotas-service": ["speech", "speech", ""],
+        "quotas-name": ["minutes", "maxConcurrentSessions", ""],
+        "quotas-amount": ["unlimited", "5", ""],
+        "prices-currency": ["eur", "JPY", "KWD"],
+        "prices-amount": ["49,90", "7800", "1.005"],
+        "prices-per_seat": ["5.50", "", ""],
+    }
+    seen = ada.client.post(f"/seatguard{path}", data=typed)
+    assert seen.status_code == 200
+    text = unescape(seen.text)
+    assert "Changes 6 services now" in text
+    for was, becomes in (
+        ("100", "80"),
+        ("2,000", "Unlimited"),
+        ("49.00 EUR + 5.50 EUR a seat", "49.90 EUR + 5.50 EUR a seat"),
+        ("none", "1.005 KWD"),
+    ):
+        assert f"<del>{was}</del></td><td><ins>{becomes}</ins>" in text
+    assert "storage.gigabytes" in text
+    assert "requestsPerMinute</bdi>" not in text
+    assert engine.catalog.current(me, "team") == before
+    found = Fields()
+    found.feed(seen.text)
+    assert "Publish version 4" in text
+    back = ada.client.post(f"/seatguard{path}", data=found.values | {"step": "edit"})
+    assert 'value="49,90"' in back.text
+    done = ada.client.post(f"/seatguard{path}", data=found.values | {"step": "publish"})
+    assert done.status_code == 303
+    after = engine.catalog.current(me, "team")
+    assert (after.number, after.seats) == (4, 80)
+    assert after.offer.quotas == {"speech": {"minutes": "unlimited", "maxConcurrentSessions": 5}}
+    assert [(one.currency, one.amount, one.per_seat) for one in after.offer.prices] == [
+        ("EUR", 4990, 550),
+        ("JPY", 7800, 0),
+        ("KWD", 1005, 0),
+    ]
+    for name in (
+        "features",
+        "rate_limits",
+        "permissions",
+        "capabilities",
+        "interval",
+        "trial_days",
+        "max_seats",
+    ):
+        assert getattr(after.offer, name) == getattr(before.offer, name), name
+    twice = ada.client.post(f"/seatguard{path}", data=found.values | {"step": "publish"})
+    assert twice.location == done.location
+    assert engine.catalog.current(me, "team") == after
+    same = ada.client.post(f"/seatguard{path}", data=ada.filled(path))
+    assert same.status_code == 422
+    assert "Nothing here differs from version 4." in same.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"quotas-amount": ["many", "5", "1"]}, "speech.maxConcurrentSessions: must be a whole number or"),
+        ({"prices-currency": ["XXX", "JPY"]}, "'XXX' is no ISO 4217 code"),
+        ({"prices-amount": ["1.234", "7800"]}, "must be an amount with at most 2 decimals, not '1.234'"),
+        ({"prices-amount": ["-1", "7800"]}, "must be an amount with at most 2 decimals, not '-1'"),
+        ({"prices-amount": ["NaN", "7800"]}, "must be an amount with at most 2 decimals, not 'NaN'"),
+        ({"features-name": ["sso", "retention_days", "sso"]}, "sso: stands there twice"),
+        ({"seats": "900"}, "Must be at most max_seats, 500, not 900"),
+        ({"seats": "x"}, "Must be a whole number"),
+        ({"permissions": "Not A Scope"}, "is no scope"),
+        ({"trial_days": "99999"}, "3650"),
+    ],
+)
+def test_what_is_wrong_in_an_offer_is_told_where_it_stands(
+    sample: Sample, reader: Read, fields: dict[str, Any], said: str
+) -> None:
+    """With everything typed kept, and nothing published."""
+    ada = reader(sample)
+    path = "/plans/team/publish"
+    answer = ada.client.post(f"/seatguard{path}", data=ada.filled(path) | fields)
+    assert answer.status_code == 422
+    text = unescape(answer.text)
+    assert said in text
+    assert 'role="alert"' in text
+    for value in fields.values():
+        assert all(
+            f'value="{one}"' in text or f">{one}</textarea>" in text
+            for one in ([value] if isinstance(value, str) else value)
+        )
+    assert sample.engine.catalog.current(sample.actor, "team").number == 3
+
+
+def test_two_that_publish_at_once_do_not_undo_each_other(sample: Sample, reader: Read) -> None:
+    """The second is shown both, and publishes nothing until it says so."""
+    engine, me, ada = sample.engine, sample.actor, reader(sample)
+    path = "/plans/team/publish"
+    fields = ada.reviewed(path, {"seats": "70"})
+    engine.publish_plan(me, "team", seats=90)
+    refused = ada.client.post(f"/seatguard{path}", data=fields)
+    assert refused.status_code == 409
+    assert "<ins>70</ins></td><td>90</td>" in refused.text
+    assert engine.catalog.current(me, "team").seats == 90
 
 
 @pytest.mark.parametrize("what", ["limit", "renew", "client", "project", "plan"])

@@ -117,6 +117,7 @@ class MemoryReads:
                     plan=plan,
                     number=self._version(plan.current).number,
                     seats=self._version(plan.current).seats,
+                    offer=self._version(plan.current).offer,
                     subscribers=subscribed[plan.id],
                 ),
             )

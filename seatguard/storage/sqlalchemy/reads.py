@@ -190,14 +190,14 @@ class SqlReads:
         """See ``Reads.plans``."""
         fields = fields_of(Plan)
         query = (
-            select(*(_plan.c[name] for name in fields), _version.c.number, _version.c.seats)
+            select(*(_plan.c[name] for name in fields), _version.c.number, _version.c.seats, _version.c.offer)
             .join_from(_plan, _version, _version.c.id == _plan.c.current)
             .where(*self._of_tenant(_plan))
         )
         rows = self._connection.execute(
             _placed(query, _plan.c.slug, _plan.c.id, False, after, backwards, limit)
         ).all()
-        found = [Plan(**dict(zip(fields, row[:-2], strict=True))) for row in rows]
+        found = [Plan(**dict(zip(fields, row[:-3], strict=True))) for row in rows]
         counted = self._connection.execute(
             select(_version.c.plan, func.count())
             .join_from(_version, _sub, _sub.c.plan_version == _version.c.id)
@@ -212,7 +212,13 @@ class SqlReads:
         return [
             (
                 (one.slug, one.id),
-                PlanRow(plan=one, number=row[-2], seats=row[-1], subscribers=subscribed.get(one.id, 0)),
+                PlanRow(
+                    plan=one,
+                    number=row[-3],
+                    seats=row[-2],
+                    offer=row[-1],
+                    subscribers=subscribed.get(one.id, 0),
+                ),
             )
             for one, row in zip(found, rows, strict=True)
         ]
