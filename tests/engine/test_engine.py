@@ -329,6 +329,7 @@ NOT_FOUND: dict[str, Call] = {
         mine.actor, plan(theirs).id, PlanChange(name="stolen", seats=0)
     ),
     "catalog.current": lambda mine, theirs: mine.engine.catalog.current(mine.actor, "theirs"),
+    "catalog.preview": lambda mine, theirs: mine.engine.catalog.preview(mine.actor, "theirs", seats=0),
     "catalog.publish": lambda mine, theirs: mine.engine.publish_plan(mine.actor, "theirs", seats=0),
     "subscriptions.add": lambda mine, theirs: mine.engine.subscriptions.add(
         mine.actor, theirs.project.id, limit=1
