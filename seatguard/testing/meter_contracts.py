@@ -60,6 +60,7 @@ class MeterBench:
 
     def kinds(self) -> Counter[str]:
         """How many entries of the meters' kinds the subscription's stream has."""
+        self.engine.relay()
         found: Counter[str] = Counter()
         after = None
         while True:

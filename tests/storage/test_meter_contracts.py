@@ -50,7 +50,7 @@ class TestLeasesOnSql(OnSql, LeaseContract):
     pass
 
 
-class TestRatesOnRedis(RateContract):
+class OnRedis:
     """Beside a ledger in memory, on one server and on a cluster."""
 
     @pytest.fixture
@@ -58,3 +58,11 @@ class TestRatesOnRedis(RateContract):
         store = open_store("memory:", gate=gate_url, clock=clock, steady=steady)
         yield store
         store.ledger.close()
+
+
+class TestUsageOnRedis(OnRedis, UsageContract):
+    pass
+
+
+class TestRatesOnRedis(OnRedis, RateContract):
+    pass

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 
 import pytest
@@ -13,6 +15,7 @@ from seatguard import open_store
 from seatguard.allowances import Concurrency, Quota, Rate, Takeover
 from seatguard.rates.model import Hit
 from seatguard.usage.model import Event
+from seatguard.worker import Worker
 from tests.storage.crowd import Arena, crowd, measure
 
 pytestmark = pytest.mark.races
@@ -159,6 +162,59 @@ def test_no_quota_is_passed_and_no_unit_lost(database_url: str, database: str) -
     assert counted["quota_exhausted"] > 0
     engine.close()
     arena.audit()
+
+
+@pytest.fixture
+def gated(gate_url: str, new_database: Callable[[str], str]) -> Arena:
+    """A gate beside a SQLite file: what races here are the gate's scripts and the relay."""
+    return Arena.build(new_database("sqlite"), limit=1, gate=gate_url)
+
+
+def used_in_ledger(arena: Arena) -> int:
+    """What the ledger's own account says, and its charges with what was given back: the same."""
+    engine = dataclasses.replace(arena, gate=None).open()
+    actor = engine.actor("test", "ledger", tenant=arena.tenant)
+    (account,) = engine.usage.history(actor, arena.subscription, "calls").items
+    charged, after = 0, None
+    while True:
+        page = engine.usage.charges(actor, arena.subscription, "calls", limit=200, after=after)
+        charged += sum(charge.amount - charge.refunded for charge in page.items)
+        after = page.after
+        if after is None:
+            break
+    engine.close()
+    assert account.used == charged
+    return account.used
+
+
+@pytest.mark.parametrize("gate_url", ["valkey"], indirect=True)
+def test_one_event_sent_a_thousand_times_to_a_gate_counts_once(gated: Arena) -> None:
+    """The same at Valkey, while a worker relays."""
+    began = time.monotonic()
+    with Worker(gated.open()).running():
+        answers = sum(crowd(send_one_event, PROCESSES, gated, 125), Counter())
+    measure("a gate: one event 1,000 times", began, 1000)
+    assert answers == {"allowed": 1, "already_recorded": 999}
+    assert gated.audit()["usage.recorded"] == 1
+    assert used_in_ledger(gated) == 7
+
+
+@pytest.mark.parametrize("gate_url", ["valkey", "cluster"], indirect=True)
+def test_no_quota_is_passed_and_no_unit_lost_at_a_gate(gated: Arena) -> None:
+    """What the processes were promised, gate and ledger have, to the unit, while two workers relay."""
+    began = time.monotonic()
+    with Worker(gated.open()).running(), Worker(gated.open()).running():
+        counted = sum(crowd(use_up, PROCESSES, gated, 60), Counter())
+    measure("a gate: 8 processes x 60 events and batches", began, PROCESSES * 60)
+    engine = gated.open()
+    actor = engine.actor("test", "audit", tenant=gated.tenant)
+    balance = engine.usage.balance(actor, engine.where(gated.project), "calls", quota=QUOTA).facts.balance
+    engine.close()
+    assert balance is not None
+    assert balance.used == counted["units"] <= 400
+    assert counted["quota_exhausted"] > 0
+    gated.audit()
+    assert used_in_ledger(gated) == balance.used
 
 
 def test_exactly_the_rate_is_admitted(database_url: str, database: str) -> None:

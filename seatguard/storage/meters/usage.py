@@ -11,6 +11,7 @@ from seatguard.clock import Clock
 from seatguard.journal.model import Draft
 from seatguard.periods import span_at
 from seatguard.records import Page
+from seatguard.storage import ports as ledger
 from seatguard.storage.meters.units import Units, Work, again
 from seatguard.subscriptions.rules import gives
 from seatguard.usage import rules
@@ -224,7 +225,9 @@ def _account(
     return work.accounts.find(subscription=subscription, meter=meter, period=quota.period, starts_at=start)
 
 
-def _before(work: Work, subscription: str, meter: str, quota: Quota, start: dt.datetime) -> Account | None:
+def account_before(
+    work: ledger.Work, subscription: str, meter: str, quota: Quota, start: dt.datetime
+) -> Account | None:
     """The last account of a period before the one that begins at ``start``."""
     if quota.rollover == 0:
         return None
@@ -255,5 +258,5 @@ def _beside(
     previous = None
     if account is None:
         start = span_at(quota.period, anchor, now).start
-        previous = _before(work, subscription, meter, quota, start)
+        previous = account_before(work, subscription, meter, quota, start)
     return rules.balance(meter, account, previous, quota, anchor, now)

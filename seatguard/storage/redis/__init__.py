@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from seatguard.clock import Clock, system_clock
 from seatguard.errors import Misconfigured
 from seatguard.storage import Store
 from seatguard.storage.beside import LedgerBeside, refuse_to_join
 from seatguard.storage.locking import LockingGate
 from seatguard.storage.redis.gate import RedisGate
-from seatguard.storage.redis.rates import RedisRates
 from seatguard.storage.redis.relay import Relay
 from seatguard.storage.redis.server import Server, connect
 
@@ -18,9 +15,7 @@ __all__ = ["RedisGate", "Relay", "Server", "connect", "open_redis_gate"]
 
 
 def open_redis_gate(url: str, beside: Store, *, clock: Clock, steady: Clock | None = None) -> Store:
-    """The store with its seats and rate windows moved to Redis; nothing is sent there yet.
-
-    Usage and leases stay with the ledger: what was recorded and who is inside survive what it survives.
+    """The store with its seats, usage and rate windows moved to Redis; nothing is sent there yet.
 
     Args:
         url: see :func:`seatguard.storage.redis.server.connect`.
@@ -40,5 +35,5 @@ def open_redis_gate(url: str, beside: Store, *, clock: Clock, steady: Clock | No
         gate,
         join=refuse_to_join,
         relay=gate.relay,
-        meters=beside.meters and dataclasses.replace(beside.meters, rates=RedisRates(server, steady)),
+        meters=beside.meters and gate.meters(beside.meters, steady),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from seatguard.clock import Clock
@@ -38,11 +39,14 @@ from seatguard.seats.model import (
 from seatguard.seats.ports import Lapse, Seal
 from seatguard.storage.beside import Count, Home
 from seatguard.storage.locking import Section
+from seatguard.storage.meters import Meters
 from seatguard.storage.ports import Ledger
 from seatguard.storage.redis import wire
 from seatguard.storage.redis.pools import Answer, Pools
+from seatguard.storage.redis.rates import RedisRates
 from seatguard.storage.redis.relay import Relay
 from seatguard.storage.redis.server import Server
+from seatguard.storage.redis.usage import RedisUsage
 
 logger = logging.getLogger("seatguard.gate")
 
@@ -67,6 +71,7 @@ class RedisGate:
         self._home = home
         self._relay = Relay(server, home)
         self._pools = Pools(server, home, self._relay, clock)
+        self._clock = clock
 
     def take(self, claim: Claim, entry: Draft, lapse: Lapse, seal: Seal | None = None) -> TakeOutcome:
         """See ``Gate.take``."""
@@ -272,6 +277,23 @@ class RedisGate:
     def relay(self) -> int:
         """See ``GateBeside.relay``."""
         return self._relay.run()
+
+    def meters(self, home: Meters, steady: Clock | None) -> Meters:
+        """Usage and rates on the same server; leases stay where they are.
+
+        Args:
+            home: those of the ledger, which gets what is recorded here.
+            steady: see :class:`~seatguard.storage.redis.rates.RedisRates`.
+        """
+        usage = RedisUsage(
+            self._pools,
+            self._relay,
+            self._ledger,
+            home.usage,
+            self._clock,
+            confirms=self._server.confirms,
+        )
+        return replace(home, usage=usage, rates=RedisRates(self._server, steady))
 
     def check(self) -> None:
         """See ``GateBeside.check``."""

@@ -42,7 +42,7 @@ def keys_of(subscription: str) -> tuple[str, ...]:
     return (generation_of(shard), *parts, journal_of(shard))
 
 
-_MORE = {"usage": ("book", "recent")}
+_MORE = {"usage": ("book", "recent", "sieve")}
 """Keys of a slice's own, by the folder of its scripts."""
 
 
@@ -50,7 +50,7 @@ def keys_for(script: str, subscription: str) -> tuple[str, ...]:
     """The keys of a script by its name; a slice's own stand behind those of all.
 
     >>> [key.rpartition(":")[2] for key in keys_for("usage/consume", "s")[6:]]
-    ['journal', 'book', 'recent']
+    ['journal', 'book', 'recent', 'sieve']
     """
     return _with_more(script.rpartition("/")[0], subscription)
 

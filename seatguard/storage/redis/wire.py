@@ -123,8 +123,8 @@ def draft(value: Draft) -> str:
     )
 
 
-def draft_from(text: bytes, *, subject: str) -> Draft:
-    """The draft of an entry about ``subject``."""
+def draft_from(text: bytes | str, *, subject: str | None = None) -> Draft:
+    """The draft of such a text; about ``subject`` where the script found out about what."""
     (
         identifier,
         tenant,
@@ -133,7 +133,7 @@ def draft_from(text: bytes, *, subject: str) -> Draft:
         at,
         actor,
         kind,
-        _,
+        named,
         request_id,
         data,
         erasable,
@@ -148,7 +148,7 @@ def draft_from(text: bytes, *, subject: str) -> Draft:
         at=from_micros(at),
         actor=actor,
         kind=kind,
-        subject=subject,
+        subject=named if subject is None else subject,
         request_id=request_id,
         data=data,
         erasable=erasable,
