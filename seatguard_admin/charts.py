@@ -53,6 +53,20 @@ def hanging(values: Sequence[int], *, width: float = 600, top: float = 123, heig
     ]
 
 
+def line(values: Sequence[int], *, width: float = 84, height: float = 26) -> str:
+    """The points of a line from the lowest value to the highest; one that never changes lies at the foot.
+
+    >>> line([1, 2, 3], width=20, height=12)
+    '0.0,11.0 10.0,6.0 20.0,1.0'
+    """
+    low, high = min(values, default=0), max(values, default=0)
+    step, tall = width / max(len(values) - 1, 1), (height - 2) / max(high - low, 1)
+    points = [
+        (round(at * step, 1), round(height - 1 - (value - low) * tall, 1)) for at, value in enumerate(values)
+    ]
+    return " ".join(f"{x},{y}" for x, y in points)
+
+
 def ceiling(values: Sequence[int]) -> int:
     """A round number at or above the largest, for the scale.
 

@@ -21,13 +21,14 @@ class Preferences:
     """How the pages look to one reader.
 
     >>> Preferences.read({COOKIE: "theme=dark&rows=7"})
-    Preferences(theme='dark', zone='UTC', rows=50, keys=True, language='auto')
+    Preferences(theme='dark', zone='UTC', rows=50, keys=True, refresh=True, language='auto')
     """
 
     theme: str = "auto"
     zone: str = "UTC"
     rows: int = 50
     keys: bool = True
+    refresh: bool = True
     language: str = "auto"
 
     @classmethod
@@ -50,6 +51,7 @@ class Preferences:
             zone=zone,
             rows=int(rows) if rows in map(str, ROWS) else 50,
             keys=given.get("keys", "on") == "on",
+            refresh=given.get("refresh", "on") == "on",
             language=given.get("language", "") if given.get("language") in LANGUAGES else "auto",
         )
 
@@ -61,6 +63,7 @@ class Preferences:
                 "zone": self.zone,
                 "rows": self.rows,
                 "keys": "on" if self.keys else "off",
+                "refresh": "on" if self.refresh else "off",
                 "language": self.language,
             }
         )

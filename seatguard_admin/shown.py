@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,6 +143,10 @@ class Shown:
     def count(self, value: Count) -> str:
         """A count that may have stopped at its bound."""
         return self.number(value.number) + ("" if value.exact else "+")
+
+    def gained(self, series: Sequence[int]) -> str:
+        """How much a number has grown over a series."""
+        return self.t("+%(count)s in 30 days", count=self.number(series[-1] - series[0]))
 
     def limit(self, value: int | None) -> str:
         """A limit: ``None`` is unlimited."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -188,3 +189,33 @@ class Overview:
     expiring: Count
     high: Count
     clients: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """Days on which things came that are there now, and days on which they go; each with how many.
+
+    Attributes:
+        clients: by the day they were added, without archived ones.
+        active: services that are active now, by the day they were added.
+        expiring: active services by their last day.
+    """
+
+    clients: Mapping[dt.date, int]
+    active: Mapping[dt.date, int]
+    expiring: Mapping[dt.date, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """How the numbers of the dashboard came about, a number for each day.
+
+    Attributes:
+        clients: how many of the clients there are now were there; ``None`` when too many came to count.
+        active: the same of services that are active now.
+        expiring: how many active services have their last day then, from today on; ``None`` as above.
+    """
+
+    clients: tuple[int, ...] | None
+    active: tuple[int, ...] | None
+    expiring: tuple[int, ...] | None

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from seatguard.reports.model import (
+    Added,
     ClientRow,
     ClientView,
     Day,
@@ -73,6 +74,9 @@ class Reads(Protocol):
 
     def plans(self, *, limit: int, after: Place | None, backwards: bool) -> list[tuple[Place, PlanRow]]:
         """Plans in the order they were added."""
+
+    def added(self, since: dt.datetime, *, now: dt.datetime, at_most: int) -> Added:
+        """What was added since then, the newest ``at_most`` of each kind, and what expires, the soonest."""
 
     def names(self, aggregate: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """What records are called, by id: their own name, and their client's; a plan's slug."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from seatguard.reports.model import (
     ClientView,
     Count,
     Day,
+    Growth,
     Listing,
     Overview,
     PlanRow,
@@ -33,6 +34,9 @@ RowT = TypeVar("RowT")
 
 COUNT_BOUND = 10_000
 """Counting stops here: a page shows ``10,000+``."""
+
+GROWTH_BOUND = 2_000
+"""What came in some days is told day by day up to here."""
 
 
 class ReportService:
@@ -54,6 +58,23 @@ class ReportService:
                 high=high,
                 clients=_bounded(work.reads.count_clients(ClientView.ALL, None, at_most=COUNT_BOUND + 1)),
             )
+
+    def growth(self, actor: Actor, overview: Overview, *, days: int = 30) -> Growth:
+        """How the numbers of an overview came about in the last days, today included, and which come next.
+
+        Of what is there now: clients archived since, and services that ended, are in none of the numbers.
+        """
+        now = self._clock()
+        first = now.date() - dt.timedelta(days=days - 1)
+        since = dt.datetime.combine(first, dt.time(), tzinfo=dt.UTC)
+        with self._ledger.read(actor.tenant) as work:
+            added = work.reads.added(since, now=now, at_most=GROWTH_BOUND + 1)
+        ahead = [added.expiring.get(now.date() + dt.timedelta(days=day), 0) for day in range(days + 1)]
+        return Growth(
+            clients=_grown(overview.clients, added.clients, first, days),
+            active=_grown(overview.active, added.active, first, days),
+            expiring=tuple(ahead) if sum(added.expiring.values()) <= GROWTH_BOUND else None,
+        )
 
     def services(
         self,
@@ -206,6 +227,14 @@ class ReportService:
     def _counts(self, work: Work, searches: list[ServiceSearch], now: dt.datetime) -> list[Count]:
         found = work.reads.count_services(searches, now=now, at_most=COUNT_BOUND + 1)
         return [_bounded(number) for number in found]
+
+
+def _grown(now: Count, added: Mapping[dt.date, int], first: dt.date, days: int) -> tuple[int, ...] | None:
+    """How many there were at the end of each day, counted back from how many there are."""
+    if sum(added.values()) > GROWTH_BOUND or not now.exact:
+        return None
+    came = [added.get(first + dt.timedelta(days=day), 0) for day in range(days)]
+    return tuple(now.number - sum(came[day + 1 :]) for day in range(days))
 
 
 def _bounded(number: int) -> Count:

@@ -120,6 +120,13 @@ def preferences(desk: Desk) -> Response:
                 value="on" if mine.keys else "",
                 hint=t("/ searches, g then a letter goes, n makes something new, ? shows all."),
             ),
+            Field(
+                name="refresh",
+                label=t("Refresh the dashboard every minute"),
+                kind="check",
+                value="on" if mine.refresh else "",
+                hint=t("Not while you work in it, and not while it is hidden."),
+            ),
         ],
     )
     if request.method == "GET":

@@ -30,7 +30,9 @@ def dashboard(desk: Desk) -> Response:
     first_run = overview is not None and overview.clients.number == 0
     return desk.show(
         "dashboard.html",
+        region=("sg-cards", "dashboard_cards.html"),
         overview=overview,
+        growth=None if overview is None else _card(lambda: reports.growth(me, overview)),
         first_run=first_run,
         steps=_steps(desk) if overview is not None and not overview.active.number else None,
         expiring=_card(

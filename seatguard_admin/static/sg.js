@@ -27,7 +27,7 @@ function toast(text) {
 
 let underway;
 
-async function swap(address, id, { push = true } = {}) {
+async function swap(address, id, { push = true, quiet = false } = {}) {
   const region = document.getElementById(id);
   if (!region) {
     location.assign(address);
@@ -45,11 +45,11 @@ async function swap(address, id, { push = true } = {}) {
     if (push) history.pushState({ sg: id }, "", address);
     prepare(made);
     refocus(made, before);
-    say(made.dataset.sgStatus ?? "");
+    if (!quiet) say(made.dataset.sgStatus ?? "");
   } catch (error) {
     if (error.name === "AbortError") return;
     region.removeAttribute("aria-busy");
-    toast(texts.sgStale ?? "");
+    if (!quiet) toast(texts.sgStale ?? "");
   }
 }
 
@@ -90,6 +90,18 @@ addEventListener("popstate", (event) => {
   const id = event.state?.sg ?? one("[data-sg-region]")?.id;
   if (id) swap(location.href, id, { push: false });
 });
+
+// A region that keeps itself new: not while it is hidden, in use, or behind a dialog
+
+function keepNew() {
+  const region = one("[data-sg-refresh]");
+  if (!region) return;
+  setInterval(() => {
+    const now = document.getElementById(region.id);
+    const used = now.contains(document.activeElement) || one("details[open]", now) || one("dialog[open]");
+    if (!document.hidden && !used) swap(location.href, region.id, { push: false, quiet: true });
+  }, Number(region.dataset.sgRefresh) * 1000);
+}
 
 // Dialogs: the same forms, in front of the page
 
@@ -431,4 +443,5 @@ document.addEventListener("keydown", (event) => {
 });
 
 prepare(root);
+keepNew();
 root.dataset.sgReady = "";

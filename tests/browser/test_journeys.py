@@ -243,6 +243,37 @@ def test_shortcuts_can_be_switched_off(sample: Sample, serve: Serve, visit: Open
     assert not page.locator("#sg-palette").is_visible()
 
 
+def test_the_dashboard_keeps_itself_new(sample: Sample, serve: Serve, visit: Open) -> None:
+    """Every minute; not while somebody works in it, and not when it was switched off. A number that cannot
+    be read anew stays."""
+    window = visit(serve(sample))
+    page = window.page
+    page.clock.install()
+    window.open("/")
+    clients = page.get_by_role("link", name=re.compile("^Total Clients"))
+    assert "12" in clients.inner_text()
+    sample.engine.clients.add(sample.actor, name="One more")
+    page.clock.run_for(61_000)
+    clients.get_by_text("13", exact=True).wait_for()
+    assert page.locator("[data-sg-live]").inner_text() == ""
+    sample.engine.clients.add(sample.actor, name="And another")
+    clients.focus()
+    asked = len(window.asked)
+    page.clock.run_for(200_000)
+    assert len(window.asked) == asked
+    assert page.evaluate("document.activeElement.textContent").startswith("Total Clients")
+    page.evaluate("document.activeElement.blur()")
+    page.clock.run_for(61_000)
+    clients.get_by_text("14", exact=True).wait_for()
+    window.open("/preferences")
+    page.get_by_label("Refresh the dashboard every minute").uncheck()
+    page.get_by_role("button", name="Save preferences").click()
+    page.get_by_text("Saved your preferences.").wait_for()
+    window.open("/")
+    assert page.locator("[data-sg-refresh]").count() == 0
+    assert window.wrong == []
+
+
 def test_the_theme_is_switched_and_kept(sample: Sample, serve: Serve, visit: Open) -> None:
     """At once, and by the server on the next page: no flash of the other one."""
     window = visit(serve(sample))

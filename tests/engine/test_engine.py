@@ -663,6 +663,12 @@ NOTHING: dict[str, tuple[Call, object]] = {
         lambda mine, theirs: mine.engine.reports.overview(mine.actor).active.number,
         0,
     ),
+    "reports.growth": (
+        lambda mine, theirs: mine.engine.reports.growth(
+            mine.actor, mine.engine.reports.overview(mine.actor)
+        ).clients[-1],
+        0,
+    ),
     "reports.services": (
         lambda mine, theirs: (
             mine.engine.reports.services(mine.actor, ServiceSearch(client=theirs.client.id)).items

@@ -135,6 +135,7 @@ def reads(engine: seatguard.Seatguard, me: seatguard.Actor) -> dict[str, Callabl
         "projects of a client": lambda: reports.projects(me, client=client),
         "plans": lambda: reports.plans(me),
         "overview": lambda: reports.overview(me),
+        "growth": lambda: reports.growth(me, reports.overview(me)),
         "seats of 30 days": lambda: reports.seat_series(me),
         "seats of one service": lambda: reports.seat_series(me, service=service),
         "denials": lambda: reports.denials(me),

@@ -212,6 +212,41 @@ def test_series_and_denials_follow_the_journal(world: World) -> None:
     assert world.engine.reports.denials(world.actor, days=1) == {"limit_reached": 3}
 
 
+def test_growth_counts_back_from_what_is_there_now(world: World) -> None:
+    """Each day's number is that of the things still there that had come by then; what ends is told ahead."""
+    engine, me, clock = world.engine, world.actor, world.clock
+    start = engine.reports.overview(me)
+    today = clock().date()
+    for days, expiry in ((1, 40), (2, None), (0, 35)):
+        clock.travel(days=days)
+        client = engine.clients.add(me, name=f"Late {days}")
+        project = engine.projects.add(me, client.id, name="Shop")
+        last = None if expiry is None else today + dt.timedelta(days=expiry)
+        service = engine.subscriptions.add(me, project.id, limit=1, expiry=last)
+    clock.travel(days=4)
+    gone = engine.clients.add(me, name="Gone")
+    engine.clients.archive(me, gone.id)
+    overview = engine.reports.overview(me)
+    growth = engine.reports.growth(me, overview, days=10)
+    clients, active = start.clients.number, start.active.number
+    assert growth.clients is not None
+    assert growth.active is not None
+    assert growth.expiring is not None
+    assert [number - clients for number in growth.clients] == [-1, -1, 0, 1, 1, 3, 3, 3, 3, 3]
+    assert [number - active for number in growth.active] == [0, 0, 0, 1, 1, 3, 3, 3, 3, 3]
+    assert (growth.clients[-1], growth.active[-1]) == (overview.clients.number, overview.active.number)
+    ahead = engine.reports.growth(me, overview, days=30).expiring
+    assert ahead is not None
+    assert len(ahead) == 31
+    assert [day for day, number in enumerate(ahead) if number] == [28]
+    engine.subscriptions.cancel(me, service.id)
+    overview = engine.reports.overview(me)
+    assert engine.reports.growth(me, overview, days=10).active == tuple(
+        number - (1 if at >= 5 else 0) for at, number in enumerate(growth.active)
+    )
+    assert sum(engine.reports.growth(me, overview).expiring or ()) == 0
+
+
 def test_another_tenant_sees_nothing_of_it(world: World) -> None:
     """Neither rows nor numbers."""
     fill(world)

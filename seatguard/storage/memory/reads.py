@@ -13,6 +13,7 @@ from seatguard.journal.model import Entry
 from seatguard.projects.model import Domain, Project
 from seatguard.reports import rules
 from seatguard.reports.model import (
+    Added,
     ClientRow,
     ClientView,
     Day,
@@ -21,6 +22,7 @@ from seatguard.reports.model import (
     ServiceRow,
     ServiceSearch,
     Sort,
+    View,
 )
 from seatguard.reports.ports import Place
 from seatguard.storage.memory.rows import MemoryRows
@@ -124,6 +126,18 @@ class MemoryReads:
             for plan in self._all(Plan, "plans")
         )
         return _stretch(found, after, backwards, limit)
+
+    def added(self, since: dt.datetime, *, now: dt.datetime, at_most: int) -> Added:
+        """See ``Reads.added``."""
+        clients = [one for one in self._clients(ClientView.ALL, None) if one.created_at >= since]
+        active = [row.subscription for row in self._found(ServiceSearch(view=View.ACTIVE), now)]
+        came = [one for one in active if one.created_at >= since]
+        ending = [row.subscription.expires_on for row in self._found(ServiceSearch(view=View.EXPIRING), now)]
+        return Added(
+            clients=Counter(one.created_at.date() for one in clients[-at_most:]),
+            active=Counter(one.created_at.date() for one in came[-at_most:]),
+            expiring=Counter(sorted(day for day in ending if day is not None)[:at_most]),
+        )
 
     def names(self, aggregate: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """See ``Reads.names``."""

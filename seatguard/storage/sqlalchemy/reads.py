@@ -17,14 +17,17 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    cast,
     exists,
     func,
     literal,
+    null,
     or_,
     select,
     true,
     type_coerce,
     union,
+    union_all,
 )
 
 from seatguard.catalog.model import Plan
@@ -32,6 +35,7 @@ from seatguard.clients.model import Client, ClientState
 from seatguard.ids import floor, is_uuid
 from seatguard.projects.model import Project
 from seatguard.reports.model import (
+    Added,
     ClientRow,
     ClientView,
     Day,
@@ -222,6 +226,35 @@ class SqlReads:
             )
             for one, row in zip(found, rows, strict=True)
         ]
+
+    def added(self, since: dt.datetime, *, now: dt.datetime, at_most: int) -> Added:
+        """See ``Reads.added``."""
+
+        def came(what: str, table: Any, *asked: ColumnElement[bool]) -> Select[Any]:
+            mine = [*self._of_tenant(table), table.c.id >= floor(since), table.c.created_at >= since]
+            number = type_coerce(table.c.created_at, BigInteger) // _DAY
+            newest = select(number.label("day")).where(*mine, *asked).order_by(table.c.id.desc())
+            days = newest.limit(at_most).subquery()
+            return select(literal(what), days.c.day, cast(null(), Date), func.count()).group_by(days.c.day)
+
+        soonest = (
+            select(_sub.c.expires_on)
+            .where(*self._of_tenant(_sub), *self._in_view(View.EXPIRING, now))
+            .order_by(_sub.c.expires_on)
+            .limit(at_most)
+            .subquery()
+        )
+        ending = select(literal("ends"), cast(null(), BigInteger), soonest.c.expires_on, func.count())
+        found: defaultdict[str, dict[dt.date, int]] = defaultdict(dict)
+        for what, day, last, count in self._connection.execute(
+            union_all(
+                came("client", _client, *_found_clients(ClientView.ALL, None)),
+                came("active", _sub, *self._in_view(View.ACTIVE, now)),
+                ending.group_by(soonest.c.expires_on),
+            )
+        ):
+            found[what][last or _EPOCH.date() + dt.timedelta(days=int(day))] = count
+        return Added(clients=found["client"], active=found["active"], expiring=found["ends"])
 
     def names(self, aggregate: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """See ``Reads.names``."""
