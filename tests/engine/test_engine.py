@@ -664,10 +664,10 @@ NOTHING: dict[str, tuple[Call, object]] = {
         0,
     ),
     "reports.growth": (
-        lambda mine, theirs: mine.engine.reports.growth(
-            mine.actor, mine.engine.reports.overview(mine.actor)
-        ).clients[-1],
-        0,
+        lambda mine, theirs: (
+            mine.engine.reports.growth(mine.actor, mine.engine.reports.overview(mine.actor)).active
+        ),
+        (0,) * 30,
     ),
     "reports.services": (
         lambda mine, theirs: (
