@@ -27,21 +27,32 @@ class TcpProxy:
             proxy.heal()
             proxy.latency(0.2)
             proxy.reset()    # running connections get a TCP reset; new ones work
+            proxy.mute()     # what is asked arrives, no answer comes back
+            proxy.heal()
+            proxy.half_close()  # the server says goodbye on every connection, and goes on listening
+            proxy.heal()
 
     The faults differ for a client: `cut` is a server that is down (refused at once), `hold` is a machine that
-    is gone (silence until a time-out), `reset` is a restart in between.
+    is gone (silence until a time-out), `reset` is a restart in between, `mute` leaves it in doubt whether its
+    transaction took place, `half_close` takes everything and answers nothing but the end.
+
+    Args:
+        listen_on: the address; in a network of its own the proxy is made, and healed after a cut, by a thread
+            of that network.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self._server = (host, port)
+    def __init__(self, host: str, port: int, *, listen_on: str = "127.0.0.1") -> None:
+        self.server = (host, port)
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
         self._flowing = threading.Event()
         self._flowing.set()
         self._delay = 0.0
+        self._muted = False
+        self._half_closed = False
         self._closed = threading.Event()
         self._listener: socket.socket | None = None
-        self.host = "127.0.0.1"
+        self.host = listen_on
         self.port = self._listen(0)
 
     def _listen(self, port: int) -> int:
@@ -75,7 +86,7 @@ class TcpProxy:
                 client.close()
                 return
         try:
-            server = socket.create_connection(self._server, timeout=10)
+            server = socket.create_connection(self.server, timeout=10)
         except OSError:
             client.close()
             return
@@ -85,6 +96,8 @@ class TcpProxy:
                 link.close()
                 return
             self._links.add(link)
+        if self._half_closed:
+            link.say_goodbye()
         try:
             link.pump(self)
         finally:
@@ -102,19 +115,23 @@ class TcpProxy:
         """The server is down: running connections end, new ones are refused."""
         with self._lock:
             listener, self._listener = self._listener, None
-            links = list(self._links)
         if listener is not None:
             # shutdown() wakes an accept() in progress; close() alone would leave the port listening until
             # that returns.
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
-        for link in links:
-            link.close()
+        self._end_all()
 
     def heal(self) -> None:
-        """All is well again: connections are accepted, bytes pass at full speed."""
-        self._delay = 0.0
+        """All is well again: connections are accepted, bytes pass at full speed.
+
+        A connection that missed something ends.
+        """
+        missed = self._muted or self._half_closed
+        self._delay, self._muted, self._half_closed = 0.0, False, False
+        if missed:
+            self._end_all()
         self._flowing.set()
         if self._listener is None and not self._closed.is_set():
             self._listen(self.port)
@@ -123,26 +140,47 @@ class TcpProxy:
         """The machine is gone: connections stay open, new ones are accepted, nothing passes."""
         self._flowing.clear()
 
+    def mute(self) -> None:
+        """The way back is gone: the server gets what it is asked, and nobody gets its answers."""
+        self._muted = True
+
+    def half_close(self) -> None:
+        """The server has ended its side of every connection, of new ones too; it still takes what is sent."""
+        self._half_closed = True
+        with self._lock:
+            links = list(self._links)
+        for link in links:
+            link.say_goodbye()
+
     def latency(self, seconds: float) -> None:
         """Every piece of data waits this long, in each direction."""
         self._delay = seconds
 
     def reset(self) -> None:
         """Running connections end with a TCP reset, as when a server restarts; new ones work."""
+        self._end_all(abruptly=True)
+
+    def _end_all(self, *, abruptly: bool = False) -> None:
         with self._lock:
             links = list(self._links)
         for link in links:
-            link.close(abruptly=True)
+            link.close(abruptly=abruptly)
 
     def close(self) -> None:
         self._closed.set()
         self.cut()
         self._flowing.set()
 
+    @property
+    def answers_pass(self) -> bool:
+        """Whether what the server says reaches anybody."""
+        return not (self._muted or self._half_closed)
+
     def wait_to_pass(self, link: _Link) -> bool:
         """Wait for as long as bytes are held back. False when the connection ended meanwhile."""
-        if self._delay:
-            time.sleep(self._delay)
+        arrived = time.monotonic()
+        while (rest := arrived + self._delay - time.monotonic()) > 0:
+            time.sleep(min(rest, _TICK))  # in short steps: after heal() nothing waits any more
         while not self._flowing.wait(_TICK):
             if link.closed or self._closed.is_set():
                 return False
@@ -178,9 +216,14 @@ class _Link:
                     data = end.recv(_CHUNK)
                     if not data or not proxy.wait_to_pass(self):
                         return
-                    other[end].sendall(data)
+                    if end is self.client or proxy.answers_pass:
+                        other[end].sendall(data)
         except (OSError, ValueError):
             return  # an end was closed, by its owner or by cut() and reset()
+
+    def say_goodbye(self) -> None:
+        with contextlib.suppress(OSError):
+            self.client.shutdown(socket.SHUT_WR)
 
     def close(self, *, abruptly: bool = False) -> None:
         self.closed = True

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -240,5 +241,51 @@ def test_a_reset_ends_connections_and_new_ones_work(
         with pytest.raises(sa.exc.DBAPIError):
             running.execute(sa.text("SELECT 1"))
         running.invalidate()
+    with connect(url) as again:
+        assert again.scalar(sa.text("SELECT 1")) == 1
+
+
+def test_a_muted_server_does_what_it_is_asked_and_nobody_hears(
+    shared_server: Server, proxied: Callable[[Server], TcpProxy], new_database: Callable[[str], str]
+) -> None:
+    """The commit takes place, its answer is lost; after `heal` new connections work."""
+    url = new_database("postgresql" if isinstance(shared_server, PostgresServer) else "mariadb")
+    proxy = proxied(shared_server)
+    with connect(url) as direct:
+        direct.execute(sa.text("CREATE TABLE guests (name VARCHAR(40))"))
+        direct.commit()
+        with connect(sa.make_url(url).set(port=proxy.port).render_as_string(False)) as running:
+            running.execute(sa.text("INSERT INTO guests VALUES ('in doubt')"))
+            proxy.mute()
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(running.commit)
+                until = time.monotonic() + 10
+                while direct.scalar(sa.text("SELECT count(*) FROM guests")) != 1:
+                    assert time.monotonic() < until
+                    direct.rollback()
+                proxy.heal()
+                assert isinstance(answer.exception(10), sa.exc.DBAPIError)
+            running.invalidate()
+    with connect(through(proxy, shared_server)) as again:
+        assert again.scalar(sa.text("SELECT 1")) == 1
+
+
+def test_a_half_closed_connection_is_at_its_end(
+    shared_server: Server, proxied: Callable[[Server], TcpProxy]
+) -> None:
+    """Running connections and new ones read the end at once; after `heal` new ones work."""
+    proxy = proxied(shared_server)
+    url = through(proxy, shared_server)
+    with connect(url) as running:
+        running.execute(sa.text("SELECT 1"))
+        proxy.half_close()
+        began = time.monotonic()
+        with pytest.raises(sa.exc.DBAPIError):
+            running.execute(sa.text("SELECT 1"))
+        running.invalidate()
+        with pytest.raises(sa.exc.DBAPIError):
+            connect(url)
+        assert time.monotonic() - began < 2
+    proxy.heal()
     with connect(url) as again:
         assert again.scalar(sa.text("SELECT 1")) == 1

@@ -7,11 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from seatguard import Actor, Misconfigured, Seatguard, StorageUnavailable, Where
+from seatguard.storage.sqlalchemy.database import VANISHED, Database
 from tests.servers import MariaDBServer, PostgresServer, TcpProxy
 from tests.storage.crowd import Arena
 
@@ -100,6 +104,40 @@ def test_many_callers_of_a_silent_server_are_all_told_in_time(behind_proxy: tupl
         assert max(pool.map(ask, range(32))) < 3.0
     proxy.heal()
     engine.close()
+
+
+@pytest.mark.crash
+def test_client_that_vanishes_keeps_nobody_out_for_long(behind_proxy: tuple[Arena, TcpProxy]) -> None:
+    """A host's network goes while it has a service's row locked: the server cannot know, and lets the row go
+    after a few seconds. What the host had begun did not take place."""
+    arena, proxy = behind_proxy
+    url = make_url(arena.url).set(port=proxy.server[1])
+    directly = replace(arena, url=url.render_as_string(hide_password=False))
+    other = directly.open()
+    actor, where = other.actor("test", "other", tenant=arena.tenant), other.where(arena.project)
+    assert other.seats.take(actor, where, "before").allowed
+    database = Database(arena.url)
+    with database.engine.connect() as connection:
+        connection.execute(
+            text("UPDATE seatguard_subscription SET seat_limit = 1 WHERE id = :id"),
+            {"id": arena.subscription},
+        )
+        proxy.hold()
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable):
+            other.seats.take(actor, where, "during")
+        while not _takes_again(other, actor, where, "during"):
+            assert time.monotonic() - began < VANISHED + 4
+        took = time.monotonic() - began
+        proxy.heal()
+        with pytest.raises(DBAPIError):
+            connection.execute(text("SELECT 1"))
+        connection.invalidate()
+    print(f"the row was free after {took:.1f} s")
+    assert other.seats.take(actor, where, "after").allowed
+    database.close()
+    other.close()
+    directly.audit()
 
 
 def test_server_without_schema_names_the_cure(new_database: Callable[[str], str]) -> None:

@@ -45,6 +45,12 @@ QUEUE = 15.0
 RECONNECT = 0.5
 """Seconds in which a lost connection is made anew: a restarted server refuses at once or answers."""
 
+VANISHED = 5
+"""Seconds after which a server gives up a transaction whose client says nothing.
+
+A host that has lost its network cannot say that it is gone, and nobody else gets the rows that it has locked.
+No unit of ours pauses so long."""
+
 T = TypeVar("T")
 
 _DRIVERS = {
@@ -444,7 +450,8 @@ def _engine(url: URL) -> Engine:
 
 
 def _postgres_arguments(url: URL) -> dict[str, Any]:
-    limits = "-c statement_timeout=1900 -c lock_timeout=1500 -c idle_in_transaction_session_timeout=60000"
+    limits = "-c statement_timeout=1900 -c lock_timeout=1500"
+    limits += f" -c idle_in_transaction_session_timeout={VANISHED * 1000}"
     given = url.query.get("options", "")
     return {"connect_timeout": 2, "options": f"{given} {limits}".strip()}
 
@@ -454,7 +461,9 @@ _MARIADB_ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 2,
     "read_timeout": 2,
     "write_timeout": 2,
-    "init_command": "SET SESSION innodb_lock_wait_timeout=1, max_statement_time=1.9, "
+    # What MySQL does not know is a comment to it.
+    "init_command": "SET SESSION innodb_lock_wait_timeout=1, "
+    f"/*M! max_statement_time=1.9, idle_transaction_timeout={VANISHED}, */"
     "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 }
 
