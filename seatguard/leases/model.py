@@ -31,6 +31,7 @@ class Lease:
         session: which of the holder's sessions, as the host names it.
         late_at: until when a heartbeat was promised.
         lapses_at: when the place is free; for an ended lease, when it ended.
+        lasts: seconds from its last heartbeat to ``late_at``.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Lease:
     since: dt.datetime
     late_at: dt.datetime
     lapses_at: dt.datetime
+    lasts: int = 0
     version: int = 1
 
     def has_lapsed(self, now: dt.datetime) -> bool:

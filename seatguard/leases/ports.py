@@ -12,7 +12,8 @@ from seatguard.records import Page
 
 Enter: TypeAlias = Callable[[str, Lease], Draft]
 """Drafts the entry of a lease: ``lease.taken``, ``.resumed``, ``.returned``,
-``.lapsed`` or ``.taken_over``."""
+``.lapsed`` or ``.taken_over``. It may be called for an act that is not done then, and before the
+instants of the lease are known."""
 
 
 class LeaseGate(Protocol):

@@ -74,6 +74,7 @@ def beaten(lease: Lease, allowance: Concurrency, now: dt.datetime) -> Lease:
         state=LeaseState.LIVE,
         late_at=max(late_at, lease.late_at),
         lapses_at=max(lapses_at, lease.lapses_at),
+        lasts=allowance.lasts,
         version=lease.version + 1,
     )
 

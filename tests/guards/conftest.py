@@ -23,10 +23,12 @@ class Host:
     limit: int | None = 2
     config: dict[str, Any] = field(default_factory=dict)
     wrap: Callable[[seatguard.Store], seatguard.Store] = lambda store: store
+    gate: str | None = None
 
     def __post_init__(self) -> None:
         self.clock, self.ticks = FrozenClock(), Ticks()
-        store = self.wrap(seatguard.open_store("memory:", clock=self.clock, steady=self.clock))
+        opened = seatguard.open_store("memory:", gate=self.gate, clock=self.clock, steady=self.clock)
+        store = self.wrap(opened)
         self.engine = seatguard.Seatguard(store, clock=self.clock, monotonic=self.ticks)
         self.app = Flask("shop")
         self.app.config.update(self.config)

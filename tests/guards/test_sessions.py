@@ -23,6 +23,16 @@ NEWEST = Concurrency(limit=1, per_holder=True, lasts=60, takeover=Takeover.OLDES
 NAME = "app.maxConcurrentSessions"
 
 
+@pytest.fixture(params=["memory", pytest.param("valkey", marks=pytest.mark.redis)])
+def host(request: pytest.FixtureRequest) -> Host:
+    """An app whose sessions hold leases in memory, and one whose sessions hold them at a gate."""
+    if request.param == "memory":
+        return Host()
+    server = request.getfixturevalue("redis_servers")(request.param)
+    server.flush()
+    return Host(gate=server.url())
+
+
 def failing(store: Store, down: set[str]) -> Store:
     """The store, whose ledger and leases do not answer while ``down`` names their calls."""
     assert store.meters is not None
@@ -69,6 +79,7 @@ def told(answer: Any) -> tuple[int, str | None]:
 def kinds(host: Host) -> list[str]:
     """What the journal says of leases that were given, in order."""
     host.engine.flush()
+    host.engine.relay()
     entries = host.engine.journal.search(host.me, Search(), limit=200).items
     found = sorted(entries, key=lambda entry: entry.id)
     return [entry.kind for entry in found if entry.kind.startswith("lease.") and entry.kind != "lease.denied"]

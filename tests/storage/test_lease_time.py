@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import pytest
@@ -28,7 +29,7 @@ class Worker:
 
     def __init__(self, arena: Arena) -> None:
         self.ahead = dt.timedelta()
-        store = open_store(arena.url, clock=self.clock)
+        store = open_store(arena.url, gate=arena.gate, clock=self.clock)
         assert store.meters is not None
         self.gate = store.meters.leases
         self.engine = Seatguard(store, clock=self.clock)
@@ -54,8 +55,19 @@ def hold_on(arena: Arena, parent: Connection) -> None:
 
 @pytest.mark.crash
 def test_a_killed_holders_place_is_free_at_its_end_and_not_before(database_url: str) -> None:
-    """Asked for all the time by a worker whose clock is set an hour forward and back."""
-    arena = Arena.build(database_url, limit=1)
+    """On every database."""
+    free_at_its_end(Arena.build(database_url, limit=1))
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("gate_url", ["valkey"], indirect=True)
+def test_so_it_is_at_a_gate(gate_url: str, new_database: Callable[[str], str]) -> None:
+    """By the time of the gate's server."""
+    free_at_its_end(Arena.build(new_database("sqlite"), limit=1, gate=gate_url))
+
+
+def free_at_its_end(arena: Arena) -> None:
+    """Kill a holder; its place is asked for all the time, with a clock set an hour forward and back."""
     worker = Worker(arena)
     leases = worker.engine.leases
     mine, theirs = spawn.Pipe()

@@ -66,3 +66,7 @@ class TestUsageOnRedis(OnRedis, UsageContract):
 
 class TestRatesOnRedis(OnRedis, RateContract):
     pass
+
+
+class TestLeasesOnRedis(OnRedis, LeaseContract):
+    pass

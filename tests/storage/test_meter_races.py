@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 
 import pytest
@@ -235,12 +236,11 @@ def test_exactly_the_rate_is_admitted_by_a_gate(gate_url: str) -> None:
     assert answers == {"Within": 100, "Exceeded": 1900}
 
 
-def test_no_place_is_given_twice(database_url: str, database: str) -> None:
+def check_books(arena: Arena, attempts: int, label: str) -> None:
     """Who has a place at the end, by the processes' own books, by the count and by the rows."""
-    arena = Arena.build(database_url, limit=1)
     began = time.monotonic()
-    results = crowd(come_and_go, PROCESSES, arena, 20)
-    measure(f"{database}: 8 processes x 20 comings and goings", began, PROCESSES * 20)
+    results = crowd(come_and_go, PROCESSES, arena, attempts)
+    measure(f"{label}: 8 processes x {attempts} comings and goings", began, PROCESSES * attempts)
     answers = sum((answers for answers, _, _ in results), Counter())
     assert answers["limit_reached"] > 0
     assert max(most for _, _, most in results) <= 20
@@ -255,3 +255,31 @@ def test_no_place_is_given_twice(database_url: str, database: str) -> None:
     engine.close()
     found = arena.audit()
     assert found["lease.taken"] - found.get("lease.returned", 0) - found["lease.taken_over"] == kept + 2
+
+
+def test_no_place_is_given_twice(database_url: str, database: str) -> None:
+    """On every database."""
+    check_books(Arena.build(database_url, limit=1), 20, database)
+
+
+@pytest.mark.parametrize("gate_url", ["valkey", "cluster"], indirect=True)
+def test_no_place_is_given_twice_by_a_gate(gate_url: str, new_database: Callable[[str], str]) -> None:
+    """While two relays move what happens; at the end the ledger has a copy of the very leases."""
+    arena = Arena.build(new_database("sqlite"), limit=1, gate=gate_url)
+    with Worker(arena.open()).running(), Worker(arena.open()).running():
+        check_books(arena, 40, gate_url)
+    at_gate, in_ledger = arena.open(), replace(arena, gate=None).open()
+    actor = at_gate.actor("test", "audit", tenant=arena.tenant)
+    for name in ("floating", "sessions"):
+        there, copied = (
+            [(lease.id, lease.holder, lease.session, lease.since) for lease in found.items]
+            for found in (
+                engine.leases.list(actor, arena.subscription, name) for engine in (at_gate, in_ledger)
+            )
+        )
+        assert there == copied
+    where = at_gate.where(arena.project)
+    live = [
+        engine.leases.live(actor, where, "floating", allowance=FLOATING) for engine in (at_gate, in_ledger)
+    ]
+    assert live[0].facts.live == live[1].facts.live

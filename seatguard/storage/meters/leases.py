@@ -160,8 +160,12 @@ class UnitLeases:
         ):
             for pool in pools:
                 swept += again(self._units, tenant, functools.partial(_clear_pool, pool, enter))
-        again(self._units, tenant, lambda work: work.forget_leases(work.steady() - REMEMBERED))
+        self.forget(tenant)
         return swept
+
+    def forget(self, tenant: str) -> int:
+        """Remove leases that ended a day ago; how many."""
+        return again(self._units, tenant, lambda work: work.forget_leases(work.steady() - REMEMBERED))
 
 
 class _Desk:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
-from seatguard.clock import Clock
 from seatguard.errors import Conflict, NotFound, StorageUnavailable
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Draft
@@ -39,14 +37,11 @@ from seatguard.seats.model import (
 from seatguard.seats.ports import Lapse, Seal
 from seatguard.storage.beside import Count, Home
 from seatguard.storage.locking import Section
-from seatguard.storage.meters import Meters
 from seatguard.storage.ports import Ledger
 from seatguard.storage.redis import wire
 from seatguard.storage.redis.pools import Answer, Pools
-from seatguard.storage.redis.rates import RedisRates
 from seatguard.storage.redis.relay import Relay
 from seatguard.storage.redis.server import Server
-from seatguard.storage.redis.usage import RedisUsage
 
 logger = logging.getLogger("seatguard.gate")
 
@@ -62,16 +57,15 @@ class RedisGate:
 
     Args:
         home: the gate on the ledger's rows, which has the copy of the seats.
-        clock: ``None`` goes by the server's clock.
+        pools: of the server, filled from ``home``.
     """
 
-    def __init__(self, server: Server, ledger: Ledger, home: Home, clock: Clock | None) -> None:
+    def __init__(self, server: Server, ledger: Ledger, home: Home, relay: Relay, pools: Pools) -> None:
         self._server = server
         self._ledger = ledger
         self._home = home
-        self._relay = Relay(server, home)
-        self._pools = Pools(server, home, self._relay, clock)
-        self._clock = clock
+        self._relay = relay
+        self._pools = pools
 
     def take(self, claim: Claim, entry: Draft, lapse: Lapse, seal: Seal | None = None) -> TakeOutcome:
         """See ``Gate.take``."""
@@ -277,23 +271,6 @@ class RedisGate:
     def relay(self) -> int:
         """See ``GateBeside.relay``."""
         return self._relay.run()
-
-    def meters(self, home: Meters, steady: Clock | None) -> Meters:
-        """Usage and rates on the same server; leases stay where they are.
-
-        Args:
-            home: those of the ledger, which gets what is recorded here.
-            steady: see :class:`~seatguard.storage.redis.rates.RedisRates`.
-        """
-        usage = RedisUsage(
-            self._pools,
-            self._relay,
-            self._ledger,
-            home.usage,
-            self._clock,
-            confirms=self._server.confirms,
-        )
-        return replace(home, usage=usage, rates=RedisRates(self._server, steady))
 
     def check(self) -> None:
         """See ``GateBeside.check``."""

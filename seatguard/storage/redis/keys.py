@@ -42,8 +42,14 @@ def keys_of(subscription: str) -> tuple[str, ...]:
     return (generation_of(shard), *parts, journal_of(shard))
 
 
-_MORE = {"usage": ("book", "recent", "sieve")}
+_MORE = {
+    "usage": ("book", "recent", "sieve"),
+    "leases": ("leases", "ends", "ended", "marks", "rooms"),
+}
 """Keys of a slice's own, by the folder of its scripts."""
+
+_OF_SHARD = {"leases": ("leases", "leases-due")}
+"""Keys that all subscriptions of a shard share, behind those."""
 
 
 def keys_for(script: str, subscription: str) -> tuple[str, ...]:
@@ -58,7 +64,18 @@ def keys_for(script: str, subscription: str) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=10_000)
 def _with_more(folder: str, subscription: str) -> tuple[str, ...]:
     mine = f"seatguard:{{{shard_of(subscription)}}}:{subscription}"
-    return (*keys_of(subscription), *(f"{mine}:{part}" for part in _MORE.get(folder, ())))
+    own = (f"{mine}:{part}" for part in _MORE.get(folder, ()))
+    return (*keys_of(subscription), *own, *_shared(folder, shard_of(subscription)))
+
+
+def keys_of_shard(folder: str, shard: int) -> tuple[str, ...]:
+    """As many keys as :func:`keys_for` has; only those that all subscriptions of a shard share are right."""
+    shared = _shared(folder, shard)
+    return (*(generation_of(shard) for _ in range(7 + len(_MORE[folder]))), *shared)
+
+
+def _shared(folder: str, shard: int) -> tuple[str, ...]:
+    return tuple(f"seatguard:{{{shard}}}:{part}" for part in _OF_SHARD.get(folder, ()))
 
 
 def window_of(tenant: str, subscription: str, meter: str, caller: str) -> str:

@@ -14,7 +14,8 @@ from seatguard.journal.model import Draft
 from seatguard.seats.model import Admission
 from seatguard.storage.beside import Count, Home
 from seatguard.storage.locking import Section
-from seatguard.storage.redis import wire
+from seatguard.storage.ports import Work
+from seatguard.storage.redis import lease_copies, wire
 from seatguard.storage.redis.keys import SHARDS, keys_for, keys_of, shard_of
 from seatguard.storage.redis.relay import Relay
 from seatguard.storage.redis.server import Server
@@ -31,13 +32,17 @@ class Pools:
 
     Args:
         clock: ``None`` takes the server's, so that all processes go by one.
+        steady: likewise, for what leases are measured by.
     """
 
-    def __init__(self, server: Server, home: Home, relay: Relay, clock: Clock | None) -> None:
+    def __init__(
+        self, server: Server, home: Home, relay: Relay, clock: Clock | None, steady: Clock | None
+    ) -> None:
         self._server = server
         self._home = home
         self._relay = relay
         self._clock = clock
+        self._steady = steady
         # One thread of a process fills, the others wait for it; a few locks serve all subscriptions.
         self._filling = [threading.Lock() for _ in range(SHARDS)]
 
@@ -100,11 +105,13 @@ class Pools:
             before = self._server.field(keys_of(subscription)[1], "generation") or b""
             if self.once("count", tenant, subscription)[0] == b"unknown":
                 self._relay.drain(shard_of(subscription))
-                self._home.within(
-                    tenant, subscription, lambda section: self._filled(section, tenant, before.decode())
+                self._home.within_unit(
+                    tenant,
+                    subscription,
+                    lambda section, work: self._filled(section, work, tenant, before.decode()),
                 )
 
-    def _filled(self, section: Section, tenant: str, before: str) -> None:
+    def _filled(self, section: Section, work: Work, tenant: str, before: str) -> None:
         pool, token = section.pool(), uuid4().hex
 
         def goes(step: str, *arguments: str) -> bool:
@@ -115,9 +122,19 @@ class Pools:
         while going and (seats := section.seats(after=after, limit=_AT_ONCE)):
             going = goes("fill", _text([wire.restored(seat) for seat in seats]))
             after = seats[-1].number
+        going = going and self._leases_filled(work, tenant, pool.subscription, token)
         if going:
             goes("end", *wire.admission(Admission.of(pool)))
         # Where it did not go on, somebody else came in between: the caller asks again, and finds out.
+
+    def _leases_filled(self, work: Work, tenant: str, subscription: str, token: str) -> bool:
+        now = "" if self._steady is None else wire.instant(self._steady())
+
+        def goes(rows: str) -> bool:
+            answer = self.once("leases/restore", tenant, subscription, now, subscription, token, rows)
+            return bool(answer[0] == b"go")
+
+        return goes("") and all(goes(_text(rows)) for rows in lease_copies.rows(work, subscription))
 
 
 def _text(rows: Sequence[Sequence[str]]) -> str:

@@ -19,7 +19,7 @@ from seatguard.seats.model import Seat
 from seatguard.storage.beside import Home
 from seatguard.storage.locking import Section
 from seatguard.storage.ports import Work
-from seatguard.storage.redis import usage_copy, wire
+from seatguard.storage.redis import lease_copies, usage_copy, wire
 from seatguard.storage.redis.keys import SHARDS, generation_of, journal_of, keys_of, shard_of
 from seatguard.storage.redis.moved import Moved
 from seatguard.storage.redis.server import Server
@@ -29,7 +29,10 @@ logger = logging.getLogger("seatguard.gate")
 _AT_ONCE = 1000
 
 
-_OTHERS: dict[bytes, Callable[[dict[bytes, bytes]], Moved]] = {b"usage": usage_copy.moved}
+_OTHERS: dict[bytes, Callable[[dict[bytes, bytes]], Moved]] = {
+    b"usage": usage_copy.moved,
+    b"lease": lease_copies.read,
+}
 """Who reads what is not about a seat, by the field that such a message has."""
 
 

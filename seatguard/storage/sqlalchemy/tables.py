@@ -51,7 +51,7 @@ from seatguard.subscriptions.model import ChangeState, SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0010"
+SCHEMA_HEAD = "0011"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -609,6 +609,7 @@ lease = Table(
     Column("late_at", Instant, nullable=False),
     Column("lapses_at", Instant, nullable=False),
     _version(),
+    Column("lasts", Integer, nullable=False, server_default="0"),
     Index(None, "pool", "state", "lapses_at"),
     Index(None, "pool", "holder_key"),
     Index(None, "subscription", "name", "id"),

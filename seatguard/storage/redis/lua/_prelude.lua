@@ -20,8 +20,9 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
-local function clock()
-  if ARGV[2] ~= '' then return tonumber(ARGV[2]) end
+-- That instant, or where it is '' the server's time.
+local function clock(given)
+  if given ~= '' then return tonumber(given) end
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
@@ -36,12 +37,18 @@ local function opened()
   if not generation or field[2] ~= generation or tonumber(field[3]) ~= live then return nil, {'unknown'} end
   if field[1] ~= ARGV[1] then return nil, {'foreign'} end
   local pool = {
-    now = clock(), generation = generation, live = live, held = redis.call('ZCARD', HOLDS), lapsed = 0,
+    now = clock(ARGV[2]), generation = generation, live = live, held = redis.call('ZCARD', HOLDS), lapsed = 0,
     last = tonumber(field[4]), version = tonumber(field[5]), cap = field[6], open = field[7],
     opens_at = field[8], closes_at = field[9], frozen = field[10],
   }
   if pool.held > 0 then pool.lapsed = redis.call('ZCOUNT', HOLDS, '-inf', text(pool.now)) end
   return pool
+end
+
+-- Whether what was agreed gives anything at this instant, room or not.
+local function gives(pool)
+  return pool.open == '1' and (pool.opens_at == '' or pool.now >= tonumber(pool.opens_at))
+    and (pool.closes_at == '' or pool.now < tonumber(pool.closes_at))
 end
 
 -- The seat of an id, or nil.

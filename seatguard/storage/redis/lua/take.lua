@@ -37,11 +37,7 @@ if own_id then
 end
 
 if pool.frozen then return {'frozen'} end
-if pool.open ~= '1'
-  or (pool.opens_at ~= '' and pool.now < tonumber(pool.opens_at))
-  or (pool.closes_at ~= '' and pool.now >= tonumber(pool.closes_at)) then
-  return answer('closed', pool)
-end
+if not gives(pool) then return answer('closed', pool) end
 if pool.cap ~= '' and pool.live >= tonumber(pool.cap) then
   if pool.lapsed > 0 then return listed('lapsing', lapsed(pool, 500)) end
   return answer('full', pool)
