@@ -99,7 +99,7 @@ def test_the_guards_let_exactly_as_many_pass(database_url: str) -> None:
 def test_the_guards_let_exactly_as_many_pass_at_a_gate(
     database_url: str, redis_servers: Callable[[str], RedisServer]
 ) -> None:
-    """Rates at Valkey, the rest in the ledger beside it."""
+    """Rates and usage at Valkey, the rest in the ledger beside it."""
     server = redis_servers("valkey")
     server.flush()
     exactly(Arena.build(database_url, limit=1, gate=server.url()))

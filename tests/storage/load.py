@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from seatguard import Seatguard, StorageUnavailable
+from seatguard import Actor, Seatguard, StorageUnavailable, Where
 from tests.storage.crowd import Arena
 
 
@@ -71,16 +71,21 @@ class Load:
             username = f"{self.name}{number}-{attempt}"
             began = time.monotonic()
             try:
-                decision = self.engine.seats.take(actor, where, username)
+                allowed, live = self.ask(actor, where, username)
             except StorageUnavailable:
                 self.unavailable.append((time.monotonic() - began, time.monotonic()))
                 threading.Event().wait(0.01)
                 continue
-            if decision.allowed:
+            if allowed:
                 self.seated[username] = time.monotonic()
-                self.most = max(self.most, decision.facts.usage.live)
+                self.most = max(self.most, live)
             else:
                 self.refused += 1
+
+    def ask(self, actor: Actor, where: Where, name: str) -> tuple[bool, int]:
+        """Claim once: whether it was allowed, and how many there are then."""
+        decision = self.engine.seats.take(actor, where, name)
+        return decision.allowed, decision.facts.usage.live
 
 
 def seated(engine: Seatguard, arena: Arena) -> set[str]:
