@@ -1,51 +1,48 @@
-"""What a service with many users costs: a take, a check and two pages, at a thousand seats and at a million.
+"""What grows with ten million seats and as many entries: takes, checks, pages and reports.
 
-    python -m benchmarks.growth [--sizes 1000 100000 1000000]
+    python -m benchmarks.growth [--sizes 10000 10000000]
 
 Each size has a database of its own, with one subscription that holds all the seats, and all are measured in
-the same rounds. The seats are loaded in bulk, but everything a take writes is there and right: seat, entry
-with its digest and link, counter and chain end; ``seatguard verify`` and ``seatguard audit verify`` find
-nothing. Not as in life: all were taken within minutes, by no more than one actor, and lie in the order of
-their taking.
+the same rounds. The goal is a ratio of at most 1.5. ``benchmarks/filling.py`` tells how the seats got there.
+Ten million need 12 GB on PostgreSQL and 10 on SQLite; ``TMPDIR`` says where.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import itertools
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
-from sqlalchemy import make_url, select, update
-
+from benchmarks.filling import DAYS, fill
 from benchmarks.measuring import Report, Samples, command, interleave, micros_each
 from benchmarks.places import Arena, Place, another, places
 from seatguard import Seatguard
-from seatguard.actors import Actor
-from seatguard.clock import system_clock, to_micros
+from seatguard.clock import system_clock
 from seatguard.ids import Uuid7
-from seatguard.journal.drafts import Drafts, person_digest
-from seatguard.journal.model import canonical
+from seatguard.journal.drafts import person_digest
 from seatguard.journal.ports import Search
-from seatguard.journal.rules import next_link
-from seatguard.storage.sqlalchemy import tables
+from seatguard.reports.model import ServiceSearch, Sort, View
 from seatguard.storage.sqlalchemy.database import Database
 
 ALL = ("SQLite", "PostgreSQL")
-SIZES = (1_000, 100_000, 1_000_000)
+SIZES = (10_000, 10_000_000)
 ENDLESS = 1_000_000_000
-CHUNK = 20_000
 PAGE = 50
-
-_SEAT = ("id", "tenant", "subscription", "holder", "holder_key", "email", "state", "since", "lapses_at")
-_ENTRY = (
-    *("stream", "seq", "id", "tenant", "aggregate", "happened_at", "actor", "kind", "subject", "request_id"),
-    *("data", "erasable", "erasable_digest", "person", "salt", "link"),
+REPORTS = (
+    "report: overview",
+    "report: counts of all views",
+    "report: services, newest",
+    "report: clients",
+    "report: seats of 30 days",
+    "report: seats of 30 days, of this service",
+    "report: seats of a year",
+    "report: refusals of 30 days",
 )
+"""Those that goals name."""
 
 
 def run(report: Report, options: argparse.Namespace) -> None:
@@ -70,116 +67,8 @@ def run(report: Report, options: argparse.Namespace) -> None:
 
 def _empty(place: Place) -> Arena:
     """An arena of two: the one to fill, and a quiet one whose seats are found among the others' rows."""
-    return Arena.build(place.url, services=2, limit=ENDLESS)
-
-
-def fill(arena: Arena, size: int) -> None:
-    """Load so many seats into the arena's first service; then let the server take stock, as it would."""
-    engine, database = arena.open(), Database(arena.url)
-    actor = arena.actor(engine)
-    engine.close()
-    rows = _rows(arena, actor, _end(arena, database), size)
-    if database.is_sqlite:
-        seats = f"INSERT INTO seatguard_seat ({', '.join(_SEAT)}) VALUES ({', '.join('?' * len(_SEAT))})"
-        entries = f"INSERT INTO seatguard_entry ({', '.join(_ENTRY)}) VALUES ({', '.join('?' * len(_ENTRY))})"
-        with database.connection(write=True) as connection:
-            cursor = connection.connection.cursor()
-            for chunk in _chunks(rows):
-                cursor.executemany(seats, [seat for seat, _ in chunk])
-                cursor.executemany(entries, [entry for _, entry in chunk])
-            last = chunk[-1][1]
-            _count(connection, arena, size, last)
-            connection.commit()
-    else:
-        # Connections of the driver's own: Seatguard's have a statement timeout, which a million rows pass.
-        with _driver(arena) as raw, raw.cursor() as cursor:
-            for chunk in _chunks(rows):
-                _copy(cursor, "seatguard_seat", _SEAT, [seat for seat, _ in chunk])
-                _copy(cursor, "seatguard_entry", _ENTRY, [entry for _, entry in chunk])
-            last = chunk[-1][1]
-        with database.connection(write=True) as connection:
-            _count(connection, arena, size, last)
-            connection.commit()
-        with _driver(arena) as raw:
-            raw.autocommit = True
-            raw.execute("VACUUM ANALYZE")
-    database.close()
-
-
-def _driver(arena: Arena) -> psycopg.Connection[Any]:
-    url = make_url(arena.url)
-    return psycopg.connect(
-        host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database
-    )
-
-
-def _end(arena: Arena, database: Database) -> tuple[int, bytes]:
-    """Where the first service's chain ends: its number and link."""
-    table = tables.subscription
-    query = select(table.c.seq, table.c.head).where(table.c.id == arena.services[0].subscription)
-    with database.connection(write=False) as connection:
-        seq, link = connection.execute(query).one()
-    return seq, bytes(link)
-
-
-def _rows(
-    arena: Arena, actor: Actor, end: tuple[int, bytes], size: int
-) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-    """Seats and entries as the gate writes them, each entry chained to the one before."""
-    tenant, subscription = arena.tenant, arena.services[0].subscription
-    seq, link = end
-    new_id = Uuid7(system_clock)
-    drafts = Drafts(system_clock, new_id, _salt)
-    for number in range(size):
-        holder, seat = f"user-{number}", new_id()
-        draft = drafts.draft(
-            actor,
-            "seat.taken",
-            "subscription",
-            subscription,
-            subject=seat,
-            erasable={"holder": holder},
-            person=person_digest(tenant, holder),
-        )
-        at = to_micros(draft.at)
-        link = next_link(link, draft.digest())
-        yield (
-            (seat, tenant, subscription, holder, holder, None, "assigned", at, None),
-            (
-                *(subscription, seq + number + 1, draft.id, tenant, draft.aggregate, at, draft.actor),
-                *(draft.kind, seat, None, "{}", canonical(draft.erasable).decode(), draft.erasable_digest()),
-                *(draft.person, draft.salt, link),
-            ),
-        )
-
-
-def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    while chunk := list(itertools.islice(rows, CHUNK)):
-        yield chunk
-
-
-def _copy(cursor: Any, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """COPY's text form, put together here: adapting a million rows value by value takes minutes."""
-    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-        copy.write("".join("\t".join(map(_copied, row)) + "\n" for row in rows))
-
-
-def _copied(value: Any) -> str:
-    if value is None:
-        return "\\N"
-    return f"\\\\x{value.hex()}" if isinstance(value, bytes) else str(value)
-
-
-def _count(connection: Any, arena: Arena, size: int, last: tuple[Any, ...]) -> None:
-    connection.execute(
-        update(tables.subscription)
-        .where(tables.subscription.c.id == arena.services[0].subscription)
-        .values(live=size, seq=last[_ENTRY.index("seq")], head=last[_ENTRY.index("link")])
-    )
-
-
-def _salt(length: int) -> bytes:
-    return bytes(length)
+    long_ago = system_clock() - dt.timedelta(days=DAYS + 1)
+    return Arena.build(place.url, services=2, limit=ENDLESS, clock=lambda: long_ago)
 
 
 @dataclass
@@ -213,6 +102,7 @@ class _Grown:
         )
         hold = Search(subject=Uuid7(system_clock)(), kind="hold.expired")
         person = Search(person=person_digest(self.arena.tenant, f"user-{self.size // 2}"))
+        week = Search(since=system_clock() - dt.timedelta(days=7))
         return {
             "take": lambda: engine.seats.take(actor, where, f"new-{next(numbers)}").require(),
             "check, uncached": lambda: self.uncached.seats.check(actor, where).require(),
@@ -220,6 +110,7 @@ class _Grown:
             "page of seats, middle": lambda: engine.seats.list(actor, where, limit=PAGE, after=middle),
             "page of the journal, newest": lambda: journal.search(actor, Search(), limit=PAGE),
             "page of the journal, middle": lambda: journal.search(actor, Search(), limit=PAGE, after=halfway),
+            "page of the journal, last week": lambda: journal.search(actor, week, limit=PAGE),
             "page of this service's entries": lambda: journal.search(actor, Search(stream=first), limit=PAGE),
             "page of a quiet service's entries": lambda: journal.search(
                 actor, Search(stream=quiet), limit=PAGE
@@ -227,8 +118,38 @@ class _Grown:
             "entries of a rare kind": lambda: journal.search(
                 actor, Search(kind="subscription.added"), limit=PAGE
             ),
+            "entries of a rare actor": lambda: journal.search(actor, Search(actor="cli:nobody"), limit=PAGE),
             "a hold that is not there": lambda: journal.search(actor, hold, limit=1),
             "entries of a person": lambda: journal.search(actor, person, limit=PAGE),
+            **self._reports(),
+        }
+
+    def _reports(self) -> dict[str, Callable[[], object]]:
+        """Everything that ``engine.reports`` answers."""
+        reports, me = self.engine.reports, self.arena.actor(self.engine)
+        active = ServiceSearch(view=View.ACTIVE)
+        first = self.arena.services[0].subscription
+        client = reports.clients(me).items[0].client.id
+        return {
+            "report: overview": lambda: reports.overview(me),
+            "report: counts of all views": lambda: reports.view_counts(me),
+            "report: count of services": lambda: reports.count_services(me, active),
+            "report: services, newest": lambda: reports.services(me),
+            "report: services, by client": lambda: reports.services(me, sort=Sort.CLIENT),
+            "report: services, by last day": lambda: reports.services(me, active, sort=Sort.EXPIRES),
+            "report: services, by utilization": lambda: reports.services(me, sort=Sort.UTILIZATION),
+            "report: services, by prefix": lambda: reports.services(me, ServiceSearch(q="project")),
+            "report: one service": lambda: reports.service(me, first),
+            "report: clients": lambda: reports.clients(me),
+            "report: count of clients": lambda: reports.count_clients(me),
+            "report: one client": lambda: reports.client(me, client),
+            "report: projects": lambda: reports.projects(me),
+            "report: plans": lambda: reports.plans(me),
+            "report: names": lambda: reports.names(me, "subscription", [first]),
+            "report: seats of 30 days": lambda: reports.seat_series(me),
+            "report: seats of 30 days, of this service": lambda: reports.seat_series(me, service=first),
+            "report: seats of a year": lambda: reports.seat_series(me, days=365),
+            "report: refusals of 30 days": lambda: reports.denials(me),
         }
 
     def counted(self) -> object:

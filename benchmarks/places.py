@@ -17,7 +17,7 @@ from sqlalchemy import Column, Table, insert, select, update
 from benchmarks.measuring import Report
 from seatguard import EngineOptions, Seatguard, Where, keys
 from seatguard.actors import Actor
-from seatguard.clock import system_clock
+from seatguard.clock import Clock, system_clock
 from seatguard.ids import Uuid7
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
@@ -113,15 +113,15 @@ class Arena:
     gate: str | None = None
 
     @classmethod
-    def build(cls, url: str, *, services: int, limit: int) -> Arena:
-        """Make the schema and so many services.
+    def build(cls, url: str, *, services: int, limit: int, clock: Clock = system_clock) -> Arena:
+        """Make the schema and so many services, at a time.
 
         The first is made as everybody makes one. The others are copies of its rows with ids, keys and
         numbers of their own, written in bulk; they have no entries, as nothing has happened to them.
         """
         database = Database(url)
         upgrade(database)
-        engine = Seatguard.open(url)
+        engine = Seatguard.open(url, clock=clock)
         actor = engine.actor("benchmark", "arena")
         client = engine.clients.add(actor, name="Client")
         project = engine.projects.add(actor, client.id, name="Project", domains=(DOMAIN,))
