@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatguard import signals
@@ -29,7 +31,9 @@ from seatguard.entitlements.service import EntitlementService
 from seatguard.errors import InvalidInput, SeatguardError
 from seatguard.idempotency.service import IdempotencyService
 from seatguard.ids import NewId, Uuid7
+from seatguard.journal.archiving import ArchiveService
 from seatguard.journal.drafts import Drafts, person_digest
+from seatguard.journal.model import Archive
 from seatguard.journal.ports import Search
 from seatguard.journal.refusals import RefusalTally
 from seatguard.journal.rules import may_erase
@@ -175,6 +179,7 @@ class Seatguard:
         grants = Snapshots(max_age=_GRANTS_KEPT if options.max_age else 0, monotonic=monotonic)
         self.entitlements = EntitlementService(ledger, snapshots, grants, clock, person)
         self.journal = JournalService(ledger, drafts, clock, new_id, options.journal_key)
+        self.archives = ArchiveService(ledger, self.journal, drafts, clock, new_id)
         self.idempotency = IdempotencyService(ledger, clock, new_id)
         self.administrators = AdministratorService(ledger, drafts, clock, new_id, entropy)
         self.reports = ReportService(ledger, clock)
@@ -398,6 +403,15 @@ class Seatguard:
         self.overrides.clear_user(actor, username)
         entries = self.journal.erase(actor, self.seats.holder_key(username))
         return Decision(True, decision.reason, {"seats": 0, "entries": entries})
+
+    def archive(self, actor: Actor, *, before: dt.datetime, file: Path) -> Archive:
+        """Move the journal's entries of before an instant to a file, when all that needs them has read them.
+
+        See :meth:`ArchiveService.archive <seatguard.journal.archiving.ArchiveService.archive>`, whose errors
+        and promises are this one's: made again after an interruption, it goes on.
+        """
+        self.relay()
+        return self.archives.archive(actor, before=before, file=file)
 
     def verify(self, actor: Actor, *, repair: bool = False) -> Iterator[Drift]:
         """Compare the counter of every subscription with its seats; with ``repair`` the seats win."""

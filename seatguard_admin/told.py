@@ -63,6 +63,11 @@ def told(desk: Desk, entries: Sequence[Entry]) -> list[Told]:
     return [_one(desk, entry, names) for entry in entries]
 
 
+def older_archived(desk: Desk, entries: Sequence[Entry]) -> bool:
+    """Whether these newest entries of a stream are all that the ledger has, and not all there were."""
+    return 0 < len(entries) < desk.preferences.rows and entries[-1].seq > 1
+
+
 def who(desk: Desk, label: str) -> Who:
     """An actor's label, ``kind:name``, as a reader sees it."""
     kind, _, name = label.partition(":")
@@ -174,6 +179,8 @@ def _verb(desk: Desk, entry: Entry) -> str:
         "waiting.left": t("left the line for"),
         "waiting.offered": t("offered a seat to who waited for"),
         "journal.exported": t("exported the activity log"),
+        "journal.copied": t("copied older entries to an archive of"),
+        "journal.archived": t("moved older entries to an archive of"),
         "person.erased": t("erased a person's names from"),
         "tenant.added": t("set up the organization"),
         "administrator.added": t("added the administrator"),

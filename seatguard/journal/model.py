@@ -167,15 +167,67 @@ class Checkpoint:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A file that the older entries of a tenant were moved to.
+
+    Attributes:
+        before: entries of before that instant were moved.
+        at: when the file was whole.
+        entries: how many it holds, in so many ``stretches``.
+        digest: SHA-256 over the stretches, in their order.
+        finished: whether all of its entries have left the ledger.
+    """
+
+    id: str
+    tenant: str
+    before: dt.datetime
+    at: dt.datetime
+    entries: int
+    stretches: int
+    digest: bytes
+    finished: bool
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Some entries of one stream that follow each other, which an archive holds and the ledger does not.
+
+    Attributes:
+        first: number of the first of them.
+        last: number of the last of them.
+        start: the link before the first.
+        link: the link of the last; the ledger's part of the stream goes on from it.
+    """
+
+    id: str
+    tenant: str
+    archive: str
+    aggregate: str
+    stream: str
+    first: int
+    last: int
+    start: bytes
+    link: bytes
+    version: int = 1
+
+    def digest(self, before: bytes) -> bytes:
+        """SHA-256 over the digest of the stretches before and what this one says."""
+        said = [self.aggregate, self.stream, self.first, self.last, self.start.hex(), self.link.hex()]
+        return hashlib.sha256(before + canonical(said)).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something an audit found wrong, at one place.
 
     Attributes:
         what: ``altered``, ``missing``, ``cut``, ``stream_removed``, ``unlike_checkpoint``,
-            ``checkpoint_forged``, ``checkpoint_missing`` or ``checkpoint_of_another_key``.
-        aggregate: kind of record that owns the stream, empty for a checkpoint finding.
-        stream: id of the record, or of the checkpoint.
+            ``checkpoint_forged``, ``checkpoint_missing``, ``checkpoint_of_another_key``,
+            ``archive_altered`` or ``archive_unknown``.
+        aggregate: kind of record that owns the stream, empty for one about a checkpoint or an archive.
+        stream: id of the record, of the checkpoint or of the archive.
         seq: the first bad place.
         entry: id of the bad entry where there is one.
     """

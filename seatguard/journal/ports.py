@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from seatguard.journal.model import Checkpoint, Draft, Entry, Head
+from seatguard.journal.model import Archive, Checkpoint, Draft, Entry, Head, Stretch
 from seatguard.records import Page, Repository
 
 
@@ -72,6 +72,13 @@ class Journal(Protocol):
             ``{stream: (aggregate, how many entries)}``.
         """
 
+    def cut(self, stream: str, *, first: int, last: int) -> list[Entry]:
+        """Take entries out of the ledger, both ends included; at most a thousand.
+
+        Returns:
+            what was there, in the order of ``seq``, locked before it was read.
+        """
+
 
 class Work(Protocol):
     """The narrow view of a unit of work that the journal uses."""
@@ -83,6 +90,14 @@ class Work(Protocol):
     @property
     def checkpoints(self) -> Repository[Checkpoint]:
         """Signed heads."""
+
+    @property
+    def archives(self) -> Repository[Archive]:
+        """Files that entries were moved to."""
+
+    @property
+    def stretches(self) -> Repository[Stretch]:
+        """What these files hold; (stream, first) is unique, and their ids rise with ``first``."""
 
     def commit(self) -> None:
         """Make everything this unit wrote final."""

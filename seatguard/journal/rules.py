@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from seatguard.decisions import Decision, Reason
-from seatguard.errors import Misconfigured
-from seatguard.journal.model import Checkpoint, Draft, Entry, Finding, Head
+from seatguard.errors import InvalidInput, Misconfigured
+from seatguard.journal.model import Checkpoint, Draft, Entry, Finding, Head, Stretch
+from seatguard.journal.ports import Search
 
 GENESIS = bytes(32)
 """The link before the first entry of every stream."""
 
 MIN_KEY_BYTES = 16
+
+KEPT = dt.timedelta(days=31)
+"""Entries of so many days stay in the ledger: checkpoints, repeated requests and operators look at them."""
 
 
 def next_link(previous: bytes, digest: bytes) -> bytes:
@@ -48,6 +53,7 @@ def audit_stream(
     entries: Iterable[Entry],
     trusted: Mapping[int, str],
     *,
+    start: tuple[int, bytes] = (0, GENESIS),
     now: Callable[[], Head] | None = None,
 ) -> Finding | None:
     """The first bad place of one stream, ``None`` when all of it holds.
@@ -56,9 +62,12 @@ def audit_stream(
         head: where the owner's row says the stream ends, read before the entries.
         entries: the stream as stored, in order of ``seq``.
         trusted: links that signed checkpoints vouch for, ``{seq: link in hex}``.
+        start: number and link of the last entry that was archived.
         now: reads the owner's row again, for a stream that grew while its entries were read.
     """
-    seq, link = 0, GENESIS
+    seq, link = start
+    if trusted.get(seq, link.hex()) != link.hex():
+        return Finding("unlike_checkpoint", head.aggregate, head.stream, seq)
     beyond: list[str] = []
     for entry in entries:
         if entry.seq != seq + 1:
@@ -76,12 +85,75 @@ def audit_stream(
             beyond.append(entry.id)
     if seq < max([head.seq, *trusted]):
         return Finding("cut", head.aggregate, head.stream, seq + 1)
-    if seq == 0 and head.link != GENESIS:
-        return Finding("altered", head.aggregate, head.stream, 0)
+    if seq == start[0] and head.link != link:
+        return Finding("altered", head.aggregate, head.stream, seq)
     end = now() if beyond and now is not None else head
     if seq > end.seq:
         return Finding("altered", head.aggregate, head.stream, end.seq + 1, beyond[end.seq - seq])
     return None
+
+
+def audit_stretch(stretch: Stretch, entries: Iterable[Entry], trusted: Mapping[int, str]) -> Finding | None:
+    """The first bad place of what an archive holds of one stream, ``None`` when all of it holds.
+
+    Args:
+        trusted: as for :func:`audit_stream`.
+    """
+    head = Head(stretch.aggregate, stretch.stream, stretch.last, stretch.link)
+    within = {seq: link for seq, link in trusted.items() if stretch.first - 1 <= seq <= stretch.last}
+    return audit_stream(head, entries, within, start=(stretch.first - 1, stretch.start))
+
+
+def audit_stretches(stretches: Sequence[Stretch]) -> Finding | None:
+    """The first of a stream's archived stretches that does not follow the one before."""
+    seq, link = 0, GENESIS
+    for one in stretches:
+        if (one.first, one.start) != (seq + 1, link) or one.last < one.first:
+            return Finding("archive_altered", one.aggregate, one.stream, seq + 1)
+        seq, link = one.last, one.link
+    return None
+
+
+def archivable(entries: Sequence[Entry], head: Head, before: dt.datetime) -> Sequence[Entry]:
+    """Those at the beginning that are old enough; the newest entry of a stream always stays.
+
+    What stays is without gaps, so an old entry behind a younger one stays, too.
+    """
+    count = 0
+    for entry in entries:
+        if entry.at >= before or entry.seq >= head.seq:
+            break
+        count += 1
+    return entries[:count]
+
+
+def may_archive(before: dt.datetime, now: dt.datetime) -> None:
+    """Whether entries of before that instant may leave the ledger.
+
+    Raises:
+        InvalidInput: it is less than 31 days ago.
+    """
+    if before > now - KEPT:
+        raise InvalidInput.single(
+            "before",
+            "too_recent",
+            f"entries of the last {KEPT.days} days are still needed: "
+            f"give {(now - KEPT).date()} or an earlier day",
+        )
+
+
+def matches(search: Search, entry: Entry) -> bool:
+    """Whether a search finds an entry; what databases are asked for by :class:`Search`."""
+    if search.kind is not None:
+        fits = entry.kind.startswith(search.kind) if search.kind.endswith(".") else entry.kind == search.kind
+        if not fits:
+            return False
+    exact = ("id", "aggregate", "stream", "subject", "actor", "request_id", "person")
+    return (
+        all(getattr(search, name) in (None, getattr(entry, name)) for name in exact)
+        and (search.since is None or entry.at >= search.since)
+        and (search.until is None or entry.at < search.until)
+    )
 
 
 def key_id(key: bytes) -> str:

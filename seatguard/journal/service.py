@@ -34,6 +34,11 @@ class JournalService:
         self._new_id = new_id
         self._key = None if key is None else rules.usable_key(key)
 
+    @property
+    def signs(self) -> bool:
+        """Whether there is a journal key."""
+        return self._key is not None
+
     def search(
         self,
         actor: Actor,
@@ -57,7 +62,7 @@ class JournalService:
         A checkpoint is signed first when there is a journal key, so that what is exported can be
         held against it.
         """
-        if self._key is not None:
+        if self.signs:
             self.checkpoint(actor)
         wanted = search or Search()
         with self._ledger.begin(actor.tenant) as work:
@@ -125,6 +130,8 @@ class JournalService:
         """Everything wrong with the record: at most one finding a stream, its first bad place.
 
         With a journal key the checkpoints are judged too, and hold every stream to what was signed.
+        Of a stream whose older entries were archived, those in the ledger are judged: they go on from the
+        link that is on record; see :class:`~seatguard.journal.archiving.ArchiveService` for the others.
         Safe during traffic: what is written meanwhile is no finding.
         """
         with self._ledger.read(actor.tenant) as work:
@@ -142,12 +149,16 @@ class JournalService:
                 for checkpoint in checkpoints
                 for stream, fact in checkpoint.heads.items()
             }
+            archived = bool(work.archives.list(limit=1).items)
+            yield from _audit_archives(work)
             for head in _all_heads(work):
                 owners.pop(head.stream, None)
-                found = rules.audit_stream(
+                stretches = list(every(work.stretches, stream=head.stream)) if archived else []
+                found = rules.audit_stretches(stretches) or rules.audit_stream(
                     head,
                     _entries(work, head.stream),
                     trusted[head.stream],
+                    start=(stretches[-1].last, stretches[-1].link) if stretches else (0, rules.GENESIS),
                     now=lambda: work.journal.head(head.aggregate, head.stream),  # noqa: B023 - called at once
                 )
                 if found is not None:
@@ -158,6 +169,15 @@ class JournalService:
                 yield Finding("stream_removed", first.aggregate, stream, seq, first.id)
             for stream, aggregate in owners.items():
                 yield Finding("stream_removed", aggregate, stream, 1)
+
+    def vouched(self, actor: Actor) -> defaultdict[str, dict[int, str]]:
+        """What signed checkpoints say: ``{stream: {seq: link in hex}}``; nothing without a key."""
+        if self._key is None:
+            return _vouched(())
+        with self._ledger.read(actor.tenant) as work:
+            checkpoints = list(every(work.checkpoints))
+        bad = rules.audit_checkpoints(checkpoints, self._key)
+        return _vouched(checkpoints if bad is None else checkpoints[: bad.seq - 1])
 
     def last_checkpoint(self, actor: Actor) -> Checkpoint | None:
         """The newest checkpoint, ``None`` before the first."""
@@ -189,6 +209,23 @@ class JournalService:
                 "or more and keep it out of the database"
             )
         return self._key
+
+
+def _audit_archives(work: Work) -> Iterator[Finding]:
+    """Archives of which the ledger knows anything else than what was put on record."""
+    recorded = Search(aggregate="tenant", kind="journal.copied")
+    for archive in every(work.archives):
+        if not archive.finished:
+            continue  # its stretches come one by one, each with what leaves the ledger
+        found = work.journal.search(
+            dataclasses.replace(recorded, subject=archive.id), limit=1, after=None, newest_first=False
+        )
+        said = [entry.data.get("digest") for entry in found.items]
+        digest = b""
+        for stretch in every(work.stretches, archive=archive.id):
+            digest = stretch.digest(digest)
+        if said != [archive.digest.hex()] or digest != archive.digest:
+            yield Finding("archive_altered", "", archive.id, 0)
 
 
 def _signed_since(work: Work, instant: dt.datetime) -> Iterator[Checkpoint]:

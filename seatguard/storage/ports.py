@@ -15,7 +15,7 @@ from seatguard.clients.model import Client
 from seatguard.entitlements.model import Agreed, Arrival
 from seatguard.entitlements.overrides import Override
 from seatguard.idempotency.model import Reply
-from seatguard.journal.model import Checkpoint
+from seatguard.journal.model import Archive, Checkpoint, Stretch
 from seatguard.journal.ports import Journal
 from seatguard.leases.model import Lease, Pool
 from seatguard.management.model import ManagementKey
@@ -107,6 +107,14 @@ class Work(Protocol):
     @property
     def checkpoints(self) -> Repository[Checkpoint]:
         """Checkpoints; (tenant, number) is unique."""
+
+    @property
+    def archives(self) -> Repository[Archive]:
+        """Archives of the journal."""
+
+    @property
+    def stretches(self) -> Repository[Stretch]:
+        """What archives hold; (stream, first) is unique."""
 
     @property
     def accounts(self) -> Repository[Account]:

@@ -24,7 +24,7 @@ from seatguard.subscriptions.model import DEFAULT_TYPE, Overage, Subscription, S
 from seatguard.subscriptions.ports import Ledger, Work
 from seatguard.subscriptions.rules import LimitFacts
 from seatguard.subscriptions.scheduled import Scheduled, valid_change
-from seatguard.subscriptions.whatif import WhatIf, played
+from seatguard.subscriptions.whatif import WhatIf, played, seated_before
 
 _STREAM_PAGE = 1000
 
@@ -331,7 +331,8 @@ class SubscriptionService:
         """What another limit, plan or last day would mean for today's seats, and would have meant before.
 
         Nothing is changed. The recorded history is played again as if it had been agreed on all along;
-        seats that were refused in it are not known by name, and stay refused.
+        seats that were refused in it are not known by name, and stay refused. Where older entries were
+        archived, it begins with the first that was not.
 
         Args:
             limit: a number, ``"unlimited"``, or ``None`` for the plan's.
@@ -351,12 +352,19 @@ class SubscriptionService:
         with self._ledger.read(actor.tenant) as work:
             before = work.subscriptions.get(subscription_id)
             wanted = self.acts.imagined(work, before, limit=limit, plan=plan, expiry=day)
+            live = self.acts.seated(work, subscription_id)
+            earlier: set[str] = set()
+            for first in work.journal.stream(subscription_id, after_seq=None, limit=1):
+                if first.seq > 1:
+                    earlier = seated_before(_stream(work, subscription_id), live)
+                    since = first.at if since is None else max(first.at, since)
             return played(
                 wanted,
                 _stream(work, subscription_id),
-                live=self.acts.seated(work, subscription_id),
+                live=live,
                 zone=ZoneInfo(before.timezone),
                 since=since,
+                before=earlier,
             )
 
     def follow(self, actor: Actor, work: Work, published: PlanVersion) -> Sequence[Change]:

@@ -31,7 +31,8 @@ class WhatIf:
         refused_by_month: the same by month, ``"2027-03"``, in the subscription's zone.
         first_refused: when the first of them was given; ``None`` when none would have been refused.
         most: how many seats would have been taken at once at most.
-        since: from when on it was looked at; ``None`` is from the beginning.
+        since: from when on it was looked at; ``None`` is from the beginning, which may have been archived:
+            then it is the first entry that was not.
     """
 
     limit: int | None
@@ -58,6 +59,7 @@ def played(
     live: int,
     zone: dt.tzinfo,
     since: dt.datetime | None = None,
+    before: Iterable[str] = (),
 ) -> WhatIf:
     """The history played again under another agreement.
 
@@ -68,10 +70,11 @@ def played(
         wanted: the subscription as it would be, resolved.
         entries: of its stream, the first first; others than seats given and freed are passed over.
         live: seats taken now.
+        before: who was seated before the first entry; see :func:`seated_before`.
     """
-    seated: set[str] = set()
+    seated = set(before)
     months: Counter[str] = Counter()
-    given = most = 0
+    given, most = 0, len(seated)
     first: dt.datetime | None = None
     for entry in entries:
         if entry.kind in _FREED:
@@ -100,3 +103,21 @@ def played(
         most=most,
         since=since,
     )
+
+
+def seated_before(entries: Iterable[Entry], live: int) -> set[str]:
+    """Who sat there before a history whose beginning was archived.
+
+    Whoever was freed in it and was not given a seat in it; and, without a name, so many of those who sit
+    there now as it does not tell of.
+    """
+    seated: set[str] = set()
+    before: set[str] = set()
+    for entry in entries:
+        if entry.kind in _FREED and entry.subject not in seated:
+            before.add(entry.subject)
+        elif entry.kind in _FREED:
+            seated.discard(entry.subject)
+        elif entry.kind in _GIVEN and entry.data.get("from") != "hold":
+            seated.add(entry.subject)
+    return before | {f"before {number}" for number in range(live - len(seated))}

@@ -371,6 +371,39 @@ class LedgerContract:
             assert audit_stream(head, entries, {}) is None
             assert work.journal.erase("p3") == {}
 
+    def test_entries_are_cut_out_of_a_stream(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """They are returned as they were, with commit they are gone, and the stream goes on from its end."""
+        client = self._client(tenant, new_id)
+        self._add(ledger, client)
+        for number in range(5):
+            with ledger.begin(tenant) as work:
+                work.journal.append(self._draft(client, new_id, data={"n": number}))
+                work.commit()
+        with ledger.begin(tenant) as work:
+            before = work.journal.stream(client.id, after_seq=None, limit=9)
+            assert work.journal.cut(client.id, first=1, last=3) == before[:3]
+        with ledger.read(tenant) as work:
+            assert work.journal.stream(client.id, after_seq=None, limit=9) == before
+        foreign = self._tenant(ledger, new_id, "second")
+        with ledger.begin(foreign) as work:
+            assert work.journal.cut(client.id, first=1, last=3) == []
+            work.commit()
+        with ledger.begin(tenant) as work:
+            assert work.journal.cut(client.id, first=1, last=3) == before[:3]
+            assert work.journal.stream(client.id, after_seq=3, limit=1) == before[3:4]
+            work.commit()
+        with ledger.begin(tenant) as work:
+            after = work.journal.append(self._draft(client, new_id))
+            work.commit()
+        with ledger.read(tenant) as work:
+            left = work.journal.stream(client.id, after_seq=None, limit=9)
+            assert left == [*before[3:], after]
+            assert work.journal.stream(client.id, after_seq=4, limit=9) == left[1:]
+            head = work.journal.head("client", client.id)
+            assert audit_stream(head, left, {}, start=(3, before[2].link)) is None
+            page = work.journal.search(Search(stream=client.id), limit=9, after=None, newest_first=False)
+            assert list(page.items) == left
+
     def test_a_key_is_read_with_all_that_is_agreed(self, store: Store, clock: FrozenClock) -> None:
         """One read finds whose a key is, and the subscriptions of its mode with their plans and counts."""
         engine = Seatguard(store, clock=clock)

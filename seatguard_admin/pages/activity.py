@@ -61,6 +61,7 @@ def activity(desk: Desk) -> Response:
         ranges=ranges,
         chosen=chosen,
         q=list_value("q"),
+        archived=page.after is None and _older_archived(desk),
         filtered=any(list_value(name) for name in ("q", "kind", "actor", "request_id", "subject")),
     )
 
@@ -140,6 +141,12 @@ def _search(desk: Desk) -> Search:
         else:
             values["request_id"] = q
     return Search(since=None if span is None else desk.now - span, **values)
+
+
+def _older_archived(desk: Desk) -> bool:
+    """Whether the range reaches back to before the ledger's entries begin."""
+    span, newest = RANGES[_range()], desk.engine.archives.newest(desk.actor)
+    return newest is not None and (span is None or desk.now - span < newest.before)
 
 
 def _range() -> str:

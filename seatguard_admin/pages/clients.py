@@ -14,7 +14,7 @@ from seatguard_admin.forms import Field, Form, handle, list_value
 from seatguard_admin.lists import Tab, csv, paged
 from seatguard_admin.registry import Pages
 from seatguard_admin.shown import Shown
-from seatguard_admin.told import told
+from seatguard_admin.told import older_archived, told
 
 pages = Pages()
 
@@ -146,7 +146,8 @@ def client(desk: Desk, client: str) -> Response:
         return desk.show("client.html", page=listing, **values)
     if tab == "activity" and desk.can("journal.read"):
         entries = engine.journal.search(me, Search(stream=one.id), limit=desk.preferences.rows).items
-        return desk.show("client.html", entries=told(desk, entries), **values)
+        values |= {"entries": told(desk, entries), "archived": older_archived(desk, entries)}
+        return desk.show("client.html", **values)
     if one.state is ClientState.ARCHIVED:
         search = ServiceSearch(client=one.id, view=View.ARCHIVED)
     services = paged(

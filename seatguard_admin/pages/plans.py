@@ -28,7 +28,7 @@ from seatguard_admin.offers import (
 )
 from seatguard_admin.registry import Pages
 from seatguard_admin.shown import Shown
-from seatguard_admin.told import told
+from seatguard_admin.told import older_archived, told
 
 pages = Pages()
 
@@ -132,7 +132,7 @@ def plan(desk: Desk, slug: str) -> Response:
             )
         case "activity":
             entries = engine.journal.search(me, Search(stream=one.id), limit=desk.preferences.rows).items
-            values["entries"] = told(desk, entries)
+            values |= {"entries": told(desk, entries), "archived": older_archived(desk, entries)}
         case _:
             pass
     return desk.show("plan.html", **values)

@@ -15,7 +15,7 @@ from seatguard_admin.forms import Field, Form, handle, list_value
 from seatguard_admin.lists import Tab, paged
 from seatguard_admin.pages.keys import key_rows
 from seatguard_admin.registry import Pages
-from seatguard_admin.told import told
+from seatguard_admin.told import older_archived, told
 
 pages = Pages()
 
@@ -112,7 +112,8 @@ def project(desk: Desk, project: str) -> Response:
         return desk.show("project.html", keys=key_rows(desk, one.id), **values)
     if tab == "activity" and desk.can("journal.read"):
         entries = engine.journal.search(me, Search(stream=one.id), limit=desk.preferences.rows).items
-        return desk.show("project.html", entries=told(desk, entries), **values)
+        values |= {"entries": told(desk, entries), "archived": older_archived(desk, entries)}
+        return desk.show("project.html", **values)
     page = paged(
         desk,
         lambda limit, after, before: engine.reports.services(

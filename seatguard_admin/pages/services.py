@@ -22,7 +22,7 @@ from seatguard_admin.pages.seats import seat_page
 from seatguard_admin.registry import Pages
 from seatguard_admin.shown import Shown
 from seatguard_admin.snippets import snippets
-from seatguard_admin.told import told
+from seatguard_admin.told import older_archived, told
 
 pages = Pages()
 
@@ -220,6 +220,7 @@ def service(desk: Desk, service: str) -> Response:
         case "activity":
             entries = engine.journal.search(me, Search(stream=one.id), limit=desk.preferences.rows).items
             values["entries"] = told(desk, entries)
+            values["archived"] = older_archived(desk, entries)
         case _:
             where = engine.where(one.project, mode=one.mode, type=one.type)
             values |= {

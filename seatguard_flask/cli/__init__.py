@@ -26,6 +26,7 @@ COMMANDS = {
     "key": "seatguard_flask.cli.keys:key",
     "seats": "seatguard_flask.cli.seats:seats",
     "audit": "seatguard_flask.cli.audit:audit",
+    "journal": "seatguard_flask.cli.journal:journal",
     "verify": "seatguard_flask.cli.audit:verify_counters",
     "reconcile": "seatguard_flask.cli.reconcile:reconcile",
     "doors": "seatguard_flask.cli.doors:doors",

@@ -34,19 +34,32 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _file(
+    *names: str, help: str, multiple: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option(*names, type=path, multiple=multiple, metavar="FILE", help=help)
+
+
+_of_archive = _file("--from", "file", help="Look into this archive in place of the database.")
+
+
 @click.group()
 def audit() -> None:
     """The journal: verify, search, export, sign, erase a person."""
 
 
 @audit.command()
+@_file("--archive", "files", multiple=True, help="Check this archive as well; may be given several times.")
 @operation
-def verify(session: Session) -> None:
+def verify(session: Session, files: tuple[Path, ...]) -> None:
     """Check the chain of every record, and the signed checkpoints when SEATGUARD_JOURNAL_KEY is set.
 
     Ends with 1 on a finding and names the first bad entry of each record.
     """
     findings = list(session.engine.journal.verify(session.actor))
+    findings += session.engine.archives.verify(session.actor, files)
+    older = session.engine.archives.newest(session.actor)
     checkpoint = session.engine.journal.last_checkpoint(session.actor)
     signed = session.settings.journal_key is not None
     if session.json:
@@ -66,12 +79,16 @@ def verify(session: Session) -> None:
     if findings:
         first = findings[0]
         place = f"entry {first.entry}" if first.entry else f"place {first.seq}"
-        owner = first.aggregate or "checkpoint"
+        owner = first.aggregate or first.what.partition("_")[0]
         click.echo(f"The journal does not hold. First bad: {place} of {owner} {first.stream}\n")
         rows = [_finding(one) for one in findings]
         click.echo(columns(["what", "aggregate", "stream", "seq", "entry"], rows, empty=""))
     else:
         click.echo("The journal holds: every chain is whole.")
+    if older is not None and not files:
+        click.echo(
+            f"Entries before {older.before:%Y-%m-%d} are archived and were not checked: add --archive FILE."
+        )
     if not signed:
         click.echo("Checkpoints were not checked: set SEATGUARD_JOURNAL_KEY to find rewritten history too.")
     elif checkpoint is None:
@@ -83,36 +100,46 @@ def verify(session: Session) -> None:
 
 @audit.command()
 @_filters
+@_of_archive
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many.")
 @click.option("--oldest-first", is_flag=True, help="Begin at the beginning.")
 @operation
-def search(session: Session, /, limit: int, oldest_first: bool, **filters: Any) -> None:
-    """Entries that match, the newest first."""
-    rows = [_entry(one) for one in itertools.islice(_found(session, filters, oldest_first), limit)]
+def search(session: Session, /, limit: int, oldest_first: bool, file: Path | None, **filters: Any) -> None:
+    """Entries that match, the newest first; those of an archive, record by record."""
+    found = _archived(session, filters, file) if file else _found(session, filters, oldest_first)
+    rows = [_entry(one) for one in itertools.islice(found, limit)]
     table = [{**row, "at": row["at"][:19], "what": _brief(row)} for row in rows]
     if session.json:
         listing([], rows, json=True, empty="")
     else:
         listing(["at", "kind", "actor", "what"], table, json=False, empty="no entries match")
+        older = session.engine.archives.newest(session.actor)
+        if older is not None and file is None and len(rows) < limit:
+            click.echo(f"Entries before {older.before:%Y-%m-%d} are archived: look there with --from FILE.")
 
 
 @audit.command()
 @_filters
+@_of_archive
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file.  [default: standard output]"
 )
 @operation
-def export(session: Session, /, output: Path | None, **filters: Any) -> None:
-    """Matching entries as JSON lines, oldest first. The export itself is put on record."""
-    entries = session.engine.journal.export(session.actor, _search(session, filters))
+def export(session: Session, /, output: Path | None, file: Path | None, **filters: Any) -> None:
+    """Matching entries as JSON lines, oldest first. The export itself is put on record; a file's is not."""
+    entries = (
+        _archived(session, filters, file)
+        if file
+        else session.engine.journal.export(session.actor, _search(session, filters))
+    )
     lines = (as_json(_entry(entry)) + "\n" for entry in entries)
     if output is None:
         for line in lines:
             click.echo(line, nl=False)
         return
     try:
-        with output.open("w", encoding="utf-8") as file:
-            count = sum(1 for line in lines if file.write(line))
+        with output.open("w", encoding="utf-8") as made:
+            count = sum(1 for line in lines if made.write(line))
     except OSError as error:
         raise InvalidInput.single("output", "unwritable", f"cannot be written: {error.strerror}") from error
     click.echo(as_json({"entries": count}) if session.json else f"{count} entries written to {output}")
@@ -137,15 +164,26 @@ def checkpoint(session: Session) -> None:
 
 @audit.command()
 @click.argument("username")
+@_file("--archive", "files", multiple=True, help="Out of this archive as well; may be given several times.")
 @operation
-def erase(session: Session, username: str) -> None:
-    """Drop a user's name and e-mail from the journal. The chain stays whole; release the user first."""
-    decision = session.engine.erase_person(session.actor, username)
+def erase(session: Session, username: str, files: tuple[Path, ...]) -> None:
+    """Drop a user's name and e-mail from the journal. The chain stays whole; release the user first.
+
+    An archive is a file that only this command, given its name, can change: name each of them.
+    """
+    engine = session.engine
+    decision = engine.erase_person(session.actor, username)
+    archived = 0
+    if decision.allowed:
+        holder = engine.seats.holder_key(username)
+        archived = sum(engine.archives.erase(session.actor, holder, file) for file in files)
     if session.json:
         facts = {"erased": decision.allowed, "reason": decision.reason.value, **decision.facts}
-        click.echo(as_json(facts))
+        click.echo(as_json(facts | ({"archived": archived} if files else {})))
     elif decision.allowed:
-        click.echo(f"{decision.facts['entries']} entries no longer name {username}")
+        click.echo(f"{decision.facts['entries'] + archived} entries no longer name {username}")
+        if not files and engine.archives.newest(session.actor) is not None:
+            click.echo("Archives may name them still: repeat with --archive FILE for each.")
     else:
         click.echo(f"refused: {decision.reason.value}: {sentence(decision)}", err=True)
     end(Exit.OK if decision.allowed else Exit.FINDING)
@@ -196,6 +234,10 @@ def _found(session: Session, filters: dict[str, Any], oldest_first: bool) -> Ite
         if page.after is None:
             return
         after = page.after
+
+
+def _archived(session: Session, filters: dict[str, Any], file: Path) -> Iterator[Entry]:
+    return session.engine.archives.search(session.actor, file, _search(session, filters))
 
 
 def _finding(finding: Finding) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import re
 from collections.abc import Callable
@@ -325,3 +326,17 @@ def test_sign_out_is_only_where_the_pages_sign_in(
     assert "Sign out" not in reader(sample).text("/")
     assert reader(sample).get("/sign-in").status_code == 404
     assert "Sign out" in signed_in(sample, "ada").text("/")
+
+
+def test_pages_say_where_entries_are_archived(sample: Sample, reader: Read, tmp_path: Path) -> None:
+    """At the end of a list, and of a record's own: what is not shown is not made out never to have been."""
+    ada = reader(sample)
+    paths = ("/activity?range=all&kind=project.", f"/services/{sample.service}?tab=activity")
+    assert not any("Older entries are archived." in ada.text(path) for path in paths)
+    sample.clock.travel(days=60)
+    before = sample.clock() - dt.timedelta(days=40)
+    sample.engine.archive(sample.actor, before=before, file=tmp_path / "journal.gz")
+    for path in paths:
+        assert "Older entries are archived." in ada.text(path), path
+    assert "Older entries are archived." not in ada.text("/activity?range=7d&kind=project.")
+    assert "moved older entries to an archive of" in ada.text("/activity?range=24h")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sqlite3
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+
+from seatguard import Seatguard
+from seatguard.testing import FrozenClock
 
 Run = Callable[..., Result]
 Answer = Callable[..., Any]
@@ -123,3 +127,46 @@ def test_a_wrong_counter_is_found_and_repaired(
     assert run("verify").exit_code == 0
     assert answer("seats take Shop bob")["current"] == 2
     assert run("audit verify").exit_code == 0
+
+
+def test_archived_entries_are_read_and_verified_in_their_file(
+    storage: str, run: Run, answer: Answer, shop: int, tmp_path: Path
+) -> None:
+    """Moved, verified alone and together, searched, exported, erased; and said where they are missing."""
+    file = tmp_path / "journal.ndjson.gz"
+    long_ago = FrozenClock(dt.datetime(2020, 6, 1, tzinfo=dt.UTC))
+    engine = Seatguard.open(storage, clock=long_ago)
+    me = engine.actor("test", "past")
+    client = engine.clients.add(me, name="Elder")
+    project = engine.projects.add(me, client.id, name="Elders", domains=("elders.example",))
+    engine.subscriptions.add(me, project.id, limit=5)
+    for user in ("ada", "bob"):
+        engine.seats.take(me, engine.where(project.id), user).require()
+    engine.seats.release(me, engine.where(project.id), "bob").require()
+    engine.close()
+
+    made = answer(f"journal archive --before 2021-01-01 --to {file}")
+    assert made["entries"] == 3
+    assert answer(f"journal archive --before 2021-01-01 --to {file}") == made
+    assert "were not checked: add --archive FILE" in run("audit verify").stdout
+    told = run(f"audit verify --archive {file}", env=KEY)
+    assert told.exit_code == 0
+    assert "not checked" not in told.stdout
+    assert [one["kind"] for one in answer(f"audit search --kind seat. --from {file}")] == ["seat.taken"] * 2
+    assert answer("audit search --kind seat.taken --user ada") == []
+    assert "Entries before 2021-01-01 are archived" in run("audit search --kind seat.taken --user ada").stdout
+    assert len(run(f"audit export --user ada --from {file}").stdout.splitlines()) == 1
+
+    assert "Archives may name them still" in run("audit erase bob").stdout
+    assert answer(f"audit erase bob --archive {file}")["archived"] == 1
+    assert answer(f"audit search --user bob --from {file}") == []
+    assert run(f"audit verify --archive {file}").exit_code == 0
+
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    broken = run(f"audit verify --archive {file}")
+    assert broken.exit_code == 2
+    assert "is no archive of a journal, or not all of one" in broken.stderr
+    late = run(f"journal archive --before {dt.date.today()} --to {tmp_path / 'new.gz'}")
+    assert late.exit_code == 2
+    assert "entries of the last 31 days are still needed" in late.stderr

@@ -19,9 +19,9 @@ from seatguard.entitlements.overrides import Override
 from seatguard.errors import Conflict, NotFound
 from seatguard.idempotency.model import Reply
 from seatguard.ids import floor
-from seatguard.journal.model import Checkpoint, Draft, Entry, Head
+from seatguard.journal.model import Archive, Checkpoint, Draft, Entry, Head, Stretch
 from seatguard.journal.ports import Search
-from seatguard.journal.rules import GENESIS
+from seatguard.journal.rules import GENESIS, matches
 from seatguard.leases.model import Lease, Pool
 from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
@@ -156,7 +156,7 @@ class _Journal:
             (
                 entry
                 for entry in self._mine()
-                if _matches(entry, search)
+                if matches(search, entry)
                 and (
                     last is None
                     or (place(entry) < place(last) if newest_first else place(entry) > place(last))
@@ -170,7 +170,8 @@ class _Journal:
 
     def stream(self, stream: str, *, after_seq: int | None, limit: int) -> list[Entry]:
         kept = self._rows.streams.get(stream, ())
-        entries = (self._rows.entries[entry] for entry in kept[after_seq or 0 :])
+        gone = self._rows.entries[kept[0]].seq - 1 if kept else 0
+        entries = (self._rows.entries[entry] for entry in kept[max(0, (after_seq or 0) - gone) :])
         return [entry for entry in entries if self._visible(entry)][:limit]
 
     def heads(self, aggregate: str, *, limit: int, after: str | None) -> Page[Head]:
@@ -212,24 +213,20 @@ class _Journal:
                 self._rows.set(self._rows.entries, entry.id, bare)
         return {stream: (aggregates[stream], count) for stream, count in erased.items()}
 
+    def cut(self, stream: str, *, first: int, last: int) -> list[Entry]:
+        found = self.stream(stream, after_seq=first - 1, limit=last - first + 1)
+        leaving = {entry.id for entry in found if first <= entry.seq <= last}
+        kept = self._rows.streams.get(stream, [])
+        self._rows.set(self._rows.streams, stream, [one for one in kept if one not in leaving])
+        for entry in leaving:
+            self._rows.discard(self._rows.entries, entry)
+        return [entry for entry in found if entry.id in leaving]
+
     def _mine(self) -> Iterator[Entry]:
         return (entry for entry in self._rows.entries.values() if self._visible(entry))
 
     def _visible(self, entry: Entry) -> bool:
         return self._tenant is None or entry.tenant == self._tenant
-
-
-def _matches(entry: Entry, search: Search) -> bool:
-    if search.kind is not None:
-        fits = entry.kind.startswith(search.kind) if search.kind.endswith(".") else entry.kind == search.kind
-        if not fits:
-            return False
-    exact = ("id", "aggregate", "stream", "subject", "actor", "request_id", "person")
-    return (
-        all(getattr(search, name) in (None, getattr(entry, name)) for name in exact)
-        and (search.since is None or entry.at >= search.since)
-        and (search.until is None or entry.at < search.until)
-    )
 
 
 class MemoryWork:
@@ -257,6 +254,8 @@ class MemoryWork:
         self.replies: _Records[Reply] = _Records(rows, "replies", tenant)
         self.waiting: _Records[Waiting] = _Records(rows, "waiting", tenant)
         self.checkpoints: _Records[Checkpoint] = _Records(rows, "checkpoints", tenant)
+        self.archives: _Records[Archive] = _Records(rows, "archives", tenant)
+        self.stretches: _Records[Stretch] = _Records(rows, "stretches", tenant)
         self.accounts: _Records[Account] = _Records(rows, "usage_accounts", tenant)
         self.charges: _Records[Charge] = _Records(rows, "usage_charges", tenant)
         self.windows: _Records[Window] = _Records(rows, "rate_windows", tenant)

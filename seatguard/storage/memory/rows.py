@@ -38,6 +38,8 @@ UNIQUE: dict[str, tuple[tuple[str, ...], ...]] = {
     "replies": (("tenant", "route", "key"),),
     "waiting": (("project", "mode", "holder_key"),),
     "checkpoints": (("tenant", "number"),),
+    "archives": (),
+    "stretches": (("stream", "first"),),
     "usage_accounts": (("subscription", "meter", "period", "starts_at"),),
     "usage_charges": (("subscription", "meter", "key"),),
     "rate_windows": (("subscription", "meter", "caller"),),

@@ -21,7 +21,7 @@ from seatguard.entitlements.overrides import Override
 from seatguard.errors import Conflict, NotFound
 from seatguard.idempotency.model import Reply
 from seatguard.ids import floor, is_uuid
-from seatguard.journal.model import Checkpoint, Draft, Entry, Head
+from seatguard.journal.model import Archive, Checkpoint, Draft, Entry, Head, Stretch
 from seatguard.journal.ports import Search
 from seatguard.journal.rules import next_link, placed
 from seatguard.leases.model import Lease, Pool
@@ -300,6 +300,13 @@ class _Journal:
         self._connection.execute(update(table).where(*his).values(erasable=None, person=None, salt=b""))
         return {stream: (aggregate, count) for stream, aggregate, count in counted}
 
+    def cut(self, stream: str, *, first: int, last: int) -> list[Entry]:
+        table = tables.entry
+        leaving = (table.c.stream == stream, table.c.seq >= first, table.c.seq <= last)
+        entries = self._entries(self._mine().where(*leaving).order_by(table.c.seq).with_for_update())
+        self._connection.execute(delete(table).where(*leaving, table.c.tenant == self._tenant))
+        return entries
+
     def _seq_of(self, entry: str) -> ScalarSelect[int]:
         table = tables.entry.alias()
         query = select(table.c.seq).where(table.c.id == entry)
@@ -417,6 +424,16 @@ class SqlWork:
     def checkpoints(self) -> _Records[Checkpoint]:
         """See ``Work.checkpoints``."""
         return _Records(self._connection, tables.checkpoint, Checkpoint, self._tenant)
+
+    @property
+    def archives(self) -> _Records[Archive]:
+        """See ``Work.archives``."""
+        return _Records(self._connection, tables.archive, Archive, self._tenant)
+
+    @property
+    def stretches(self) -> _Records[Stretch]:
+        """See ``Work.stretches``."""
+        return _Records(self._connection, tables.stretch, Stretch, self._tenant)
 
     @property
     def accounts(self) -> _Records[Account]:

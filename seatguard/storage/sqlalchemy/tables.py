@@ -51,7 +51,7 @@ from seatguard.subscriptions.model import ChangeState, SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0011"
+SCHEMA_HEAD = "0012"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -522,6 +522,39 @@ checkpoint = Table(
     Column("key_id", String(8), nullable=False),
     _version(),
     UniqueConstraint("tenant", "number"),
+)
+
+archive = Table(
+    "seatguard_archive",
+    metadata,
+    _id(),
+    _ref("tenant", "tenant"),
+    Column("entries_before", Instant, key="before", nullable=False),
+    Column("made_at", Instant, key="at", nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("stretches", BigInteger, nullable=False),
+    Column("digest", digest(), nullable=False),
+    Column("finished", Boolean, nullable=False),
+    _version(),
+    Index(None, "tenant", "id"),
+)
+
+stretch = Table(
+    "seatguard_stretch",
+    metadata,
+    _id(),
+    _ref("tenant"),
+    _ref("archive", "archive"),
+    Column("aggregate", String(16), nullable=False),
+    Column("stream", ident(), nullable=False),
+    Column("first_seq", BigInteger, key="first", nullable=False),
+    Column("last_seq", BigInteger, key="last", nullable=False),
+    Column("start_link", digest(), key="start", nullable=False),
+    Column("link", digest(), nullable=False),
+    _version(),
+    UniqueConstraint("stream", "first"),
+    Index(None, "stream", "id"),
+    Index(None, "archive", "id"),
 )
 
 usage_account = Table(
