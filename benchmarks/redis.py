@@ -1,4 +1,4 @@
-"""What a take costs at a gate on Valkey: against one round trip to the same server, and against WATCH/MULTI.
+"""What a take and an event of usage cost at a gate on Valkey: against one round trip there, and WATCH/MULTI.
 
     python -m benchmarks.redis [--fsync no everysec always]
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime as dt
 import itertools
 import json
 import os
@@ -22,8 +23,10 @@ import redis
 
 from benchmarks.crowd import PROCESSES, THREADS, crowd
 from benchmarks.measuring import RATE, Report, command, interleave, micros_each
-from benchmarks.peers import GATE, GateTaker, Takers
+from benchmarks.peers import GATE, GateTaker, Taker, Takers
 from benchmarks.places import Arena
+from seatguard import Actor, Seatguard, Where
+from seatguard.allowances import Quota
 from seatguard.clock import system_clock
 from seatguard.ids import Uuid7
 from seatguard.journal.drafts import Drafts
@@ -31,13 +34,17 @@ from seatguard.journal.model import Draft
 from seatguard.seats import holders
 from seatguard.seats.model import Admission, Claim, Seat, Taken
 from seatguard.storage.redis.keys import keys_of
+from seatguard.usage.model import Consumed, Event, Wish
 from tests.servers import RedisServer, ServerUnavailable
 
 VERB = "Seatguard, the gate's take alone"
 SCRIPT = "Seatguard, the script alone"
+USAGE = "Seatguard, engine.usage.record"
+CONSUME = "Seatguard, the gate's consume alone"
 ROUND_TRIP = "redis-py, one HMGET"
 WATCH = "redis-py, WATCH, look, MULTI, EXEC"
 ENDLESS = 1_000_000_000
+METER, QUOTA, ANCHOR = "calls", Quota(limit=ENDLESS), dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
 MANY = 1_000
 FSYNC = ("no", "everysec", "always")
 
@@ -102,6 +109,48 @@ def _no_lapse(seat: Seat) -> Draft:
     raise RuntimeError(f"{seat} has lapsed, and nobody holds here")
 
 
+class UsageTaker:
+    """What a host calls to record an event: ``engine.usage.record``."""
+
+    def __init__(self, arena: Arena) -> None:
+        self.engine = arena.open()
+        self._actor = arena.actor(self.engine)
+        self._places = [arena.where(number) for number in range(len(arena.services))]
+
+    def take(self, service: int, holder: str) -> bool:
+        """See ``Taker.take``; the holder is the event's key."""
+        where = self._places[service]
+        return self.engine.usage.record(self._actor, where, METER, key=holder, quota=QUOTA).allowed
+
+
+class ConsumeTaker:
+    """The gate of usage without the engine around it."""
+
+    def __init__(self, arena: Arena) -> None:
+        engine = arena.open()
+        self._gate = engine.usage._gate
+        self._tenant = arena.tenant
+        self._services = [service.subscription for service in arena.services]
+        self._drafts = Drafts(system_clock, Uuid7(system_clock), os.urandom)
+        self._new_id = Uuid7(system_clock)
+        self._actor = arena.actor(engine)
+
+    def take(self, service: int, holder: str) -> bool:
+        """See ``Taker.take``; the holder is the event's key."""
+        event = Event(meter=METER, key=holder)
+        wish = Wish(charge=self._new_id(), account=self._new_id(), event=event, quota=QUOTA, anchor=ANCHOR)
+        subscription = self._services[service]
+        entry = self._drafts.draft(
+            self._actor,
+            "usage.recorded",
+            "subscription",
+            subscription,
+            subject=wish.charge,
+            data={"meter": METER, "amount": 1},
+        )
+        return isinstance(self._gate.consume(self._tenant, subscription, [wish], [entry])[0], Consumed)
+
+
 class RoundTripTaker:
     """The least that can be asked of the server: nothing is taken."""
 
@@ -149,6 +198,8 @@ class RedisTakers(Takers):
         GATE: GateTaker,
         VERB: VerbTaker,
         SCRIPT: ScriptTaker,
+        USAGE: UsageTaker,
+        CONSUME: ConsumeTaker,
         ROUND_TRIP: RoundTripTaker,
         WATCH: WatchTaker,
     }
@@ -173,9 +224,9 @@ def _measure(report: Report, server: RedisServer, folder: Path, fsync: str) -> N
     )
     arena = dataclasses.replace(plain, gate=server.url())
     where = f"Valkey, appendfsync {fsync}"
-    first = VerbTaker(arena)
-    for service in range(len(arena.services)):
-        first.take(service, "first")
+    for first in (VerbTaker(arena), ConsumeTaker(arena)):
+        for service in range(len(arena.services)):
+            first.take(service, "first")
     _alone(report, arena, where)
     _crowded(report, arena, where)
     _relayed(report, server, arena, where)
@@ -199,6 +250,9 @@ def _alone(report: Report, arena: Arena, where: str) -> None:
     report.compare(title, samples, SCRIPT, ROUND_TRIP, unit="µs", control="control")
     report.compare(title, samples, VERB, ROUND_TRIP, unit="µs")
     report.compare(title, samples, GATE, ROUND_TRIP, unit="µs")
+    title = f"event of usage, one client, {where}"
+    report.compare(title, samples, CONSUME, ROUND_TRIP, unit="µs")
+    report.compare(title, samples, USAGE, ROUND_TRIP, unit="µs")
 
 
 def _crowded(report: Report, arena: Arena, where: str) -> None:
@@ -228,30 +282,47 @@ def _crowded(report: Report, arena: Arena, where: str) -> None:
         report.compare(title, here, SCRIPT, WATCH, unit="/s", better=RATE)
         report.compare(title, here, VERB, WATCH, unit="/s", better=RATE)
         report.compare(title, here, GATE, WATCH, unit="/s", better=RATE)
+        title = f"events of usage, {PROCESSES} processes x {THREADS} threads, {place}, {where}"
+        report.compare(title, here, CONSUME, ROUND_TRIP, unit="/s", better=RATE)
+        report.compare(title, here, USAGE, ROUND_TRIP, unit="/s", better=RATE)
 
 
 def _relayed(report: Report, server: RedisServer, arena: Arena, where: str) -> None:
-    """Entries of real takes, on an empty server: those of the script alone are none."""
+    """Entries of real acts, on an empty server: those of the script alone are none."""
     server.flush()
-    taker = VerbTaker(arena)
-    count = 500 if report.quick else 10_000
-    for number in range(count):
-        taker.take(number % len(arena.services), f"relayed-{number}")
-    engine = arena.open()
-    began = time.monotonic()
-    moved = engine.relay()
-    took = time.monotonic() - began
+    engine, copy = arena.open(), dataclasses.replace(arena, gate=None).open()
     actor = arena.actor(engine)
-    copy = dataclasses.replace(arena, gate=None).open()
     names = [service.subscription for service in arena.services]
+    places = [arena.where(number) for number in range(len(names))]
+    seats, seats_rate = _rate(report, engine, VerbTaker(arena), len(names))
     live = sum(engine.seats.usage(actor, name).live for name in names)
     copied = sum(copy.seats.usage(actor, name).live for name in names)
+    before = sum(_used(copy, actor, place) for place in places)
+    events, events_rate = _rate(report, engine, UsageTaker(arena), len(names))
+    used = sum(_used(engine, actor, place) for place in places) - before
+    charged = sum(_used(copy, actor, place) for place in places) - before
     engine.close()
     copy.close()
     report.remark(
-        f"{where}: {moved:,} entries of {len(names):,} services relayed into a SQLite file,"
-        f" {moved / took:,.0f} a second; {live:,} seats at the gate, {copied:,} in the ledger's copy"
+        f"{where}: {seats:,} entries of {len(names):,} services relayed into a SQLite file,"
+        f" {seats_rate:,.0f} a second; {live:,} seats at the gate, {copied:,} in the ledger's copy; then"
+        f" {events:,} events, {events_rate:,.0f} a second; {used:,} units at the gate,"
+        f" {charged:,} in the ledger"
     )
+
+
+def _rate(report: Report, engine: Seatguard, taker: Taker, services: int) -> tuple[int, float]:
+    """Relay what a taker takes: how many entries, and how many of them a second."""
+    for number in range(500 if report.quick else 10_000):
+        taker.take(number % services, f"relayed-{number}")
+    began = time.monotonic()
+    moved = engine.relay()
+    return moved, moved / (time.monotonic() - began)
+
+
+def _used(engine: Seatguard, actor: Actor, place: Where) -> int:
+    balance = engine.usage.balance(actor, place, METER, quota=QUOTA).facts.balance
+    return 0 if balance is None else balance.used
 
 
 FLAGS = (

@@ -141,10 +141,13 @@ def test_gate_on_valkey_is_measured_against_a_round_trip_and_against_watch() -> 
     if "not measured" in printed and not on_ci():
         pytest.skip(printed)
 
-    assert len(RATIO.findall(printed)) == 15
+    assert len(RATIO.findall(printed)) == 21
     found = re.search(r"([\d,]+) seats at the gate, ([\d,]+) in the ledger's copy", printed)
     assert found is not None
     assert found[1] == found[2]
+    found = re.search(r"([\d,]+) units at the gate, ([\d,]+) in the ledger", printed)
+    assert found is not None
+    assert found[1] == found[2] == "500"
 
 
 @pytest.mark.postgresql
