@@ -7,20 +7,20 @@
 --              '=meter key' -> charge, JSON [id, amount, refunded, account's id, at, version, account's item]
 --              '~meter' -> the last of the ledger's charges that the sieve knows, or all
 --   9 recent   sorted set: items by the milliseconds of the stream at which they were written
---   10 sieve   bits: whether the ledger may have a charge, a Bloom filter in parts that double in length
+--   10 sieve   bits: whether the ledger may have a charge, a Bloom filter in parts, each four times the one before
 -- Arguments, after those of the prelude:
 --   3 what the ledger has of items that are not here, JSON {token, at, items: {item: value or ''}}, or '';
 --     of an account that it does not have the value is {carried}, what rolls over into it
 --
--- Numbers are kept as texts: those of Lua's JSON lose digits. The newest KEEP items stay, and whatever is not in
--- the ledger yet, and whatever is younger than HOLD milliseconds. So what the ledger was seen to have or not to
+-- Numbers are kept as texts: those of Lua's JSON lose digits. The newest KEEP items or so stay, and whatever is not
+-- in the ledger yet, and whatever is younger than HOLD milliseconds. So what the ledger was seen to have or not to
 -- have at most TRUST milliseconds ago holds for every item that is not here.
 local BOOK, RECENT, SIEVE = KEYS[8], KEYS[9], KEYS[10]
-local KEEP, HOLD, TRUST = 100, 20000, 10000
+local KEEP, SOME, HOLD, TRUST = 100, 25, 20000, 10000
 
--- The bits of the sieve's first part, how often they double, and how many of them a key is given: 2 MiB for a
--- million keys. Beyond that it says "perhaps" more and more often, which is slower and never wrong.
-local BITS, DOUBLED, EACH = 32768, 8, 16
+-- The bits of the sieve's first part, the number of its last one, and the bits for each key: 1.4 MiB for 700,000
+-- keys. Beyond that it says "perhaps" more and more often, which is slower and never wrong.
+local BITS, LAST, EACH = 32768, 4, 16
 
 local pool, no, book
 local told, missing, learning = {}, {}, {}
@@ -50,36 +50,39 @@ local function opened_book()
   return true
 end
 
--- The part of the sieve that is filled now.
-local function last_part()
-  for part = 0, DOUBLED - 1 do
-    if book.sieved < BITS / EACH * (2 ^ (part + 1) - 1) then return part end
-  end
-  return DOUBLED
+-- Where a part of the sieve begins; its length is three times that and the first one's.
+local function begin_of(part)
+  return BITS * (4 ^ part - 1) / 3
 end
 
--- Do something to the four bits of a key in one part.
-local function bits(digest, part, ...)
-  local first, length, command = BITS * (2 ^ part - 1), BITS * 2 ^ part, {'BITFIELD', SIEVE}
-  for number = 0, 3 do
-    local place = tonumber(string.sub(digest, number * 7 + 1, number * 7 + 7), 16) % length
-    for _, word in ipairs({...}) do command[#command + 1] = word == 'bit' and text(first + place) or word end
-  end
-  local found = 0
-  for _, bit in ipairs(redis.call(unpack(command))) do found = found + bit end
-  return found == 4
+-- The part of the sieve that is filled now.
+local function last_part()
+  local part = 0
+  while part < LAST and book.sieved * EACH >= begin_of(part + 1) do part = part + 1 end
+  return part
+end
+
+-- The four places of a key in a part, by its digest.
+local function places(digest, part)
+  local first, length = begin_of(part), BITS * 4 ^ part
+  local function place(from) return text(first + tonumber(string.sub(digest, from, from + 6), 16) % length) end
+  return place(1), place(8), place(15), place(22)
 end
 
 local function is_sieved(name)
   local digest = redis.sha1hex(name)
   for part = last_part(), 0, -1 do
-    if bits(digest, part, 'GET', 'u1', 'bit') then return true end
+    local a, b, c, d = places(digest, part)
+    local bits = redis.call('BITFIELD', SIEVE, 'GET', 'u1', a, 'GET', 'u1', b, 'GET', 'u1', c, 'GET', 'u1', d)
+    if bits[1] + bits[2] + bits[3] + bits[4] == 4 then return true end
   end
   return false
 end
 
 local function sieve(name)
-  if not bits(redis.sha1hex(name), last_part(), 'SET', 'u1', 'bit', '1') then book.sieved = book.sieved + 1 end
+  local a, b, c, d = places(redis.sha1hex(name), last_part())
+  redis.call('BITFIELD', SIEVE, 'SET', 'u1', a, 1, 'SET', 'u1', b, 1, 'SET', 'u1', c, 1, 'SET', 'u1', d, 1)
+  book.sieved = book.sieved + 1
 end
 
 -- Whether the ledger may have an item that is not here.
@@ -136,23 +139,13 @@ local function account_of(span)
   return {id = found[1], used = tonumber(found[2]), carried = tonumber(found[3])}
 end
 
--- Write items and the entries of one act, with what was done: the relay does the same to the ledger's records.
-local function write(items, entries, done)
-  local first = table.remove(entries, 1)
-  local id = redis.call('XADD', JOURNAL, '*', 'generation', pool.generation, 'entry', first, 'usage',
-    cjson.encode(done), 'entries', #entries > 0 and cjson.encode(entries) or '')
-  local at = tonumber(string.match(id, '^%d+'))
-  local written = 0
-  for name, value in pairs(items) do
-    redis.call('HSET', BOOK, name, cjson.encode(value))
-    redis.call('ZADD', RECENT, at, name)
-    written = written + 1
-  end
-  local over = redis.call('ZCARD', RECENT) - KEEP
-  if over <= 0 then return end
-  local oldest = redis.call('XRANGE', JOURNAL, '-', '+', 'COUNT', 1)[1][1]
-  local before = math.min(milliseconds() - HOLD, tonumber(string.match(oldest, '^%d+')) - 1)
-  local names = redis.call('ZRANGEBYSCORE', RECENT, '-inf', text(before), 'LIMIT', 0, math.min(over, 2 * written))
+-- Let the oldest items go, as far as they may.
+local function forget(most)
+  local before = milliseconds() - HOLD
+  if tonumber(redis.call('ZRANGE', RECENT, 0, 0, 'WITHSCORES')[2]) > before then return end
+  local waits = redis.call('XRANGE', JOURNAL, '-', '+', 'COUNT', 1)[1]
+  if waits then before = math.min(before, tonumber(string.match(waits[1], '^%d+')) - 1) end
+  local names = redis.call('ZRANGEBYSCORE', RECENT, '-inf', text(before), 'LIMIT', 0, most)
   if #names == 0 then return end
   for _, name in ipairs(names) do
     if string.sub(name, 1, 1) == '=' then sieve(name) end
@@ -160,6 +153,24 @@ local function write(items, entries, done)
   redis.call('HDEL', BOOK, unpack(names))
   redis.call('ZREM', RECENT, unpack(names))
   redis.call('HSET', BOOK, 'sieved', text(book.sieved), 'elsewhere', book.elsewhere == 'more' and 'more' or 'sieved')
+end
+
+-- Write items and the entries of one act, with what was done: the relay does the same to the ledger's records.
+local function write(items, entries, done)
+  local first = table.remove(entries, 1)
+  local id = redis.call('XADD', JOURNAL, '*', 'generation', pool.generation, 'entry', first, 'usage',
+    cjson.encode(done), 'entries', #entries > 0 and cjson.encode(entries) or '')
+  local at = tonumber(string.match(id, '^%d+'))
+  local values, scores = {}, {}
+  for name, value in pairs(items) do
+    values[#values + 1], values[#values + 2] = name, cjson.encode(value)
+    scores[#scores + 1], scores[#scores + 2] = at, name
+  end
+  redis.call('HSET', BOOK, unpack(values))
+  redis.call('ZADD', RECENT, unpack(scores))
+  -- Now and then, and then several.
+  local there, new = redis.call('ZCARD', RECENT), #values / 2
+  if there >= KEEP + SOME and there % SOME < new then forget(math.min(there - KEEP, 2 * (SOME + new))) end
 end
 
 local function kept_account(account)
