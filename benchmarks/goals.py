@@ -13,7 +13,7 @@ import argparse
 import statistics
 from dataclasses import dataclass
 
-from benchmarks import growth, imports, redis, register, validate
+from benchmarks import growth, imports, indexes, redis, register, validate
 from benchmarks.measuring import Figure, Report, command
 from benchmarks.peers import GATE, HAND, ORM, SAME_ROWS
 from benchmarks.redis import ROUND_TRIP, SCRIPT, WATCH
@@ -68,6 +68,14 @@ def _growth(place: str) -> tuple[Goal, ...]:
     )
 
 
+def _indexes() -> tuple[Goal, ...]:
+    titles = [f"{what}, {indexes.SERVICES:,} services, PostgreSQL" for what in indexes.READS]
+    return (
+        *(Goal("P16", title, indexes.WITH, indexes.WITHOUT, at_most=1 / 20) for title in titles),
+        *(Goal("P16", title, indexes.WITH, indexes.BOUND, at_most=1) for title in titles),
+    )
+
+
 GOALS = (
     Goal("P1", "validate over HTTP, cached, SQLite", "validate", validate.BARE, at_least=0.95),
     Goal("P2", "validate over HTTP, cached, SQLite", "validate", validate.LIMITED, at_least=1.5),
@@ -102,6 +110,7 @@ GOALS = (
     ),
     *_growth("PostgreSQL"),
     *_growth("SQLite"),
+    *_indexes(),
     Goal(
         "P17",
         "refused and repeated, PostgreSQL 1 ms",
@@ -140,6 +149,7 @@ def run(report: Report, options: argparse.Namespace) -> None:
     register.run(report, argparse.Namespace(places=register.ALL))
     redis.run(report, argparse.Namespace(fsync=("everysec",)))
     growth.run(report, argparse.Namespace(places=growth.ALL, sizes=growth.SIZES))
+    indexes.run(report, argparse.Namespace(services=indexes.SERVICES))
     print(f"\n{table(report)}")
 
 

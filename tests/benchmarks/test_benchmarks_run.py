@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import simulate
+from benchmarks import indexes, simulate
 from benchmarks.goals import GOALS, table
 from benchmarks.measuring import Report
 from benchmarks.validate import BARE, FIRST
@@ -148,6 +148,16 @@ def test_gate_on_valkey_is_measured_against_a_round_trip_and_against_watch() -> 
     found = re.search(r"([\d,]+) units at the gate, ([\d,]+) in the ledger", printed)
     assert found is not None
     assert found[1] == found[2] == "500"
+
+
+@pytest.mark.postgresql
+def test_lists_are_measured_with_and_without_their_indexes() -> None:
+    """Each against the same rows without, and against what a page may take."""
+    printed = run("indexes")
+    if "not measured" in printed and not on_ci():
+        pytest.skip(printed)
+
+    assert len(RATIO.findall(printed)) == 2 * len(indexes.READS)
 
 
 @pytest.mark.postgresql
