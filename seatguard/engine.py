@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from seatguard import signals
 from seatguard.actors import Actor
 from seatguard.administrators.service import AdministratorService
+from seatguard.administrators.views import ViewService
 from seatguard.catalog.feature_service import FeatureService
 from seatguard.catalog.model import Plan, PlanChange, PlanVersion
 from seatguard.catalog.service import CatalogService
@@ -182,6 +183,7 @@ class Seatguard:
         self.archives = ArchiveService(ledger, self.journal, drafts, clock, new_id)
         self.idempotency = IdempotencyService(ledger, clock, new_id)
         self.administrators = AdministratorService(ledger, drafts, clock, new_id, entropy)
+        self.views = ViewService(ledger, drafts, clock, new_id)
         self.reports = ReportService(ledger, clock)
         self._seats_at = functools.partial(
             SeatService,

@@ -42,6 +42,7 @@ PAGES = (
     "reports",
     "activity",
     "api_docs",
+    "views",
     "search",
     "account",
 )

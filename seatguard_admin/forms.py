@@ -188,6 +188,7 @@ _FIELD_OF = {
     "project_exists": "name",
     "slug_exists": "slug",
     "name_taken": "name",
+    "view_exists": "name",
 }
 
 
@@ -279,6 +280,6 @@ def _once(desk: Desk, form: Form, act: Act) -> Response:
             return _shown(desk, form, 409)
 
 
-def list_value(name: str) -> Any:
-    """A filter of a list: what the address says, ``None`` for nothing."""
-    return request.args.get(name, "").strip()[:200] or None
+def list_value(name: str, given: Mapping[str, str] | None = None) -> Any:
+    """A filter of a list: what the address says, or another one that is given; ``None`` for nothing."""
+    return (request.args if given is None else given).get(name, "").strip()[:200] or None

@@ -41,6 +41,20 @@ class Tab:
     count: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A reader's own views of a list.
+
+    Attributes:
+        save: address at which the present filters are kept; ``None`` when there are none, or they are.
+        remove: address at which the view that is shown is forgotten.
+    """
+
+    tabs: Sequence[Tab]
+    save: str | None
+    remove: str | None
+
+
 def paged(desk: Desk, read: Callable[[int, str | None, str | None], Listing[RowT]]) -> Paged[RowT]:
     """The page that the address asks for.
 

@@ -68,12 +68,13 @@ class Shown:
 
         return url_for(f"{self._desk.mounted.name}.static", filename=file, v=stamp(file))
 
-    def here(self, **changes: Any) -> str:
-        """This page with other filters; a change begins again at page one."""
+    def here(self, endpoint: str | None = None, **changes: Any) -> str:
+        """This page, or another one, with other filters; a change begins again at page one."""
         kept = {name: value for name, value in request.args.items() if name not in ("after", "before")}
         asked = kept | (request.view_args or {}) | changes
         given = {name: value for name, value in asked.items() if value not in (None, "")}
-        return url_for(str(request.endpoint), **given)
+        name = request.endpoint if endpoint is None else f"{self._desk.mounted.name}.{endpoint}"
+        return url_for(str(name), **given)
 
     def address(self) -> str:
         """Where this page itself is: forms are sent there."""

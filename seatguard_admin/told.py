@@ -183,6 +183,8 @@ def _verb(desk: Desk, entry: Entry) -> str:
         "journal.archived": t("moved older entries to an archive of"),
         "person.erased": t("erased a person's names from"),
         "tenant.added": t("set up the organization"),
+        "view.saved": t("saved the view"),
+        "view.removed": t("removed the view"),
         "administrator.added": t("added the administrator"),
         "administrator.signed_in": t("signed in as"),
         "administrator.sign_in_refused": t("was refused to sign in as"),

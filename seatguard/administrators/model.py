@@ -44,3 +44,24 @@ class Administrator:
     def __repr__(self) -> str:
         """Without the hash: a record lands in tracebacks."""
         return f"Administrator(name={self.name!r}, role={self.role.value!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedView:
+    """Filters of a list under a name, for the administrator who saved them.
+
+    Attributes:
+        owner: the administrator as the journal names them: ``admin:ada``. Who signs in by the host has no
+            record here.
+        page: which list: ``services``, ``clients`` or ``activity``.
+        query: the filters as they stand in the list's address: ``view=high&mode=live``.
+    """
+
+    id: str
+    tenant: str
+    owner: str
+    page: str
+    name: str
+    query: str
+    created_at: dt.datetime
+    version: int = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from seatguard.administrators.model import Administrator
+from seatguard.administrators.model import Administrator, SavedView
 from seatguard.journal.ports import Journal
 from seatguard.records import Repository
 
@@ -16,6 +16,10 @@ class Work(Protocol):
     @property
     def administrators(self) -> Repository[Administrator]:
         """Administrators; (tenant, name) is unique."""
+
+    @property
+    def saved_views(self) -> Repository[SavedView]:
+        """Saved views; (tenant, owner, page, name) is unique."""
 
     @property
     def journal(self) -> Journal:

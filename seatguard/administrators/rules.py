@@ -7,12 +7,19 @@ import re
 from dataclasses import replace
 
 from seatguard.administrators.model import Administrator, Role
-from seatguard.errors import InvalidInput
+from seatguard.errors import Conflict, InvalidInput
+from seatguard.records import valid_name
 
 MAX_FAILURES = 5
 LOCKED_FOR = dt.timedelta(minutes=15)
 MIN_PASSWORD = 12
 MAX_PASSWORD = 1024
+PAGES = ("services", "clients", "activity")
+"""Lists with saved views."""
+_KNOWN = ", ".join(PAGES)
+MAX_VIEWS = 10
+MAX_VIEW_NAME = 60
+MAX_QUERY = 500
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 
@@ -80,6 +87,35 @@ def valid_password(text: object) -> str:
             "password", "weak_password", f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters"
         )
     return text
+
+
+def valid_view(page: object, name: object, query: object) -> tuple[str, str, str]:
+    """A list, a name of at most 60 characters and the filters of an address, fit to be kept.
+
+    >>> valid_view("services", "Nearly full", "?view=high")
+    ('services', 'Nearly full', 'view=high')
+    """
+    if page not in PAGES:
+        raise InvalidInput.single("page", "invalid_choice", f"must be one of {_KNOWN}, not {page!r}")
+    named = valid_name(name)
+    if len(named) > MAX_VIEW_NAME:
+        raise InvalidInput.single(
+            "name", "too_long", f"must be at most {MAX_VIEW_NAME} characters, not {len(named)}"
+        )
+    text = query.removeprefix("?") if isinstance(query, str) else ""
+    if not text or len(text) > MAX_QUERY or not text.isascii() or not text.isprintable():
+        raise InvalidInput.single("query", "invalid_query", f"must be 1 to {MAX_QUERY} ASCII characters")
+    return str(page), named, text
+
+
+def may_save(present: int) -> None:
+    """Refuse one more view than there is room for beside a list.
+
+    Raises:
+        Conflict: ``too_many_views``.
+    """
+    if present >= MAX_VIEWS:
+        raise Conflict("too_many_views", f"there are {present} saved views of this list: remove one first")
 
 
 def may_try(administrator: Administrator, now: dt.datetime) -> bool:

@@ -228,11 +228,17 @@ class CatalogService:
             return work.plan_versions.get(_by_slug(work, slug).current)
 
     def versions(
-        self, actor: Actor, plan_id: str, *, limit: int = 50, after: str | None = None
+        self,
+        actor: Actor,
+        plan_id: str,
+        *,
+        limit: int = 50,
+        after: str | None = None,
+        newest_first: bool = False,
     ) -> Page[PlanVersion]:
-        """All versions of a plan in the order they were published."""
+        """All versions of a plan in the order they were published, or the other way round."""
         with self._ledger.read(actor.tenant) as work:
-            return work.plan_versions.list(limit=limit, after=after, plan=plan_id)
+            return work.plan_versions.list(limit=limit, after=after, newest_first=newest_first, plan=plan_id)
 
     def list(self, actor: Actor, *, limit: int = 50, after: str | None = None) -> Page[Plan]:
         """Plans, deactivated ones included, in the order they were added."""

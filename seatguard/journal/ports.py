@@ -18,6 +18,7 @@ class Search:
     Attributes:
         id: of one entry.
         kind: an exact kind (``seat.taken``) or a slice with a dot at its end (``seat.``).
+        actor: an exact actor (``admin:ada``) or a kind of actors with a colon at its end (``admin:``).
         since: first instant included.
         until: first instant no longer included.
     """

@@ -148,7 +148,11 @@ def matches(search: Search, entry: Entry) -> bool:
         fits = entry.kind.startswith(search.kind) if search.kind.endswith(".") else entry.kind == search.kind
         if not fits:
             return False
-    exact = ("id", "aggregate", "stream", "subject", "actor", "request_id", "person")
+    if search.actor is not None:
+        told = entry.actor
+        if not (told.startswith(search.actor) if search.actor.endswith(":") else told == search.actor):
+            return False
+    exact = ("id", "aggregate", "stream", "subject", "request_id", "person")
     return (
         all(getattr(search, name) in (None, getattr(entry, name)) for name in exact)
         and (search.since is None or entry.at >= search.since)

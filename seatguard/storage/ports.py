@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from seatguard.administrators.model import Administrator
+from seatguard.administrators.model import Administrator, SavedView
 from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
@@ -139,6 +139,10 @@ class Work(Protocol):
     @property
     def administrators(self) -> Repository[Administrator]:
         """Administrators; (tenant, name) is unique."""
+
+    @property
+    def saved_views(self) -> Repository[SavedView]:
+        """Saved views; (tenant, owner, page, name) is unique."""
 
     @property
     def journal(self) -> Journal:

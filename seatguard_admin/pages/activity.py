@@ -14,7 +14,8 @@ from seatguard.journal.ports import Search
 from seatguard.reports.model import Listing
 from seatguard_admin.desk import Desk
 from seatguard_admin.forms import list_value
-from seatguard_admin.lists import csv, paged
+from seatguard_admin.lists import Tab, csv, paged
+from seatguard_admin.pages.views import saved
 from seatguard_admin.registry import Pages
 from seatguard_admin.told import masked, told
 
@@ -26,6 +27,8 @@ RANGES = {
     "30d": dt.timedelta(days=30),
     "all": None,
 }
+
+KINDS_OF_ACTORS = ("admin", "key", "cli", "system")
 
 EXPORTED = 50_000
 """Entries that one export holds at most."""
@@ -51,6 +54,14 @@ def activity(desk: Desk) -> Response:
         ("journal.", t("Exports")),
     ]
     ranges = [("24h", t("24 h")), ("7d", t("7 days")), ("30d", t("30 days")), ("all", t("All time"))]
+    actors = [
+        ("", t("Everybody")),
+        ("admin", t("Administrators")),
+        ("key", t("API keys")),
+        ("cli", t("Commands")),
+        ("system", t("The system itself")),
+    ]
+    since, until = _days()
     return desk.show(
         "activity.html",
         region=("sg-list", "activity_list.html"),
@@ -60,9 +71,15 @@ def activity(desk: Desk) -> Response:
         kind=list_value("kind") or "",
         ranges=ranges,
         chosen=chosen,
+        tabs=[Tab(t("All"), desk.url("activity"), not request.args)],
+        own=saved(desk, "activity"),
+        actors=actors,
+        who=list_value("who") or "",
+        since=since,
+        until=until,
         q=list_value("q"),
         archived=page.after is None and _older_archived(desk),
-        filtered=any(list_value(name) for name in ("q", "kind", "actor", "request_id", "subject")),
+        filtered=any(list_value(name) for name in ("q", "kind", "who", "actor", "request_id", "subject")),
     )
 
 
@@ -130,8 +147,11 @@ def _listing(desk: Desk, limit: int, after: str | None, before: str | None) -> L
 
 
 def _search(desk: Desk) -> Search:
-    span = RANGES[_range()]
+    span, (first, last) = RANGES.get(_range()), _days()
     values = {name: list_value(name) for name in ("actor", "request_id", "subject", "kind")}
+    who = list_value("who")
+    if who in KINDS_OF_ACTORS and values["actor"] is None:
+        values["actor"] = f"{who}:"
     q = list_value("q")
     if q is not None:
         if is_uuid(q):
@@ -140,18 +160,39 @@ def _search(desk: Desk) -> Search:
             values["actor"] = q
         else:
             values["request_id"] = q
-    return Search(since=None if span is None else desk.now - span, **values)
+    since = None if span is None else desk.now - span
+    if _range() == "days":
+        zone = desk.preferences.tz()
+        since = None if first is None else dt.datetime.combine(first, dt.time(), tzinfo=zone)
+        if last is not None:
+            values["until"] = dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), tzinfo=zone)
+    return Search(since=since, **values)
 
 
 def _older_archived(desk: Desk) -> bool:
     """Whether the range reaches back to before the ledger's entries begin."""
-    span, newest = RANGES[_range()], desk.engine.archives.newest(desk.actor)
-    return newest is not None and (span is None or desk.now - span < newest.before)
+    since, newest = _search(desk).since, desk.engine.archives.newest(desk.actor)
+    return newest is not None and (since is None or since < newest.before)
 
 
 def _range() -> str:
+    """The span that was chosen; days of one's own go before."""
+    if any(_days()):
+        return "days"
     chosen = request.values.get("range", "7d")
     return chosen if chosen in RANGES else "7d"
+
+
+def _days() -> tuple[dt.date | None, dt.date | None]:
+    """The first and the last day that the address asks for, both included; what is no day counts as none."""
+
+    def day(name: str) -> dt.date | None:
+        try:
+            return dt.date.fromisoformat(request.values.get(name, ""))
+        except ValueError:
+            return None
+
+    return day("since"), day("until")
 
 
 def _found(desk: Desk, entry: str) -> Entry:

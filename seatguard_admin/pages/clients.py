@@ -12,6 +12,7 @@ from seatguard.reports.model import ClientView, ServiceSearch, View
 from seatguard_admin.desk import Desk
 from seatguard_admin.forms import Field, Form, handle, list_value
 from seatguard_admin.lists import Tab, csv, paged
+from seatguard_admin.pages.views import saved
 from seatguard_admin.registry import Pages
 from seatguard_admin.shown import Shown
 from seatguard_admin.told import older_archived, told
@@ -48,7 +49,13 @@ def clients(desk: Desk) -> Response:
         ),
     )
     return desk.show(
-        "clients.html", region=("sg-list", "clients_list.html"), page=page, tabs=tabs, view=view, q=q
+        "clients.html",
+        region=("sg-list", "clients_list.html"),
+        page=page,
+        tabs=tabs,
+        own=saved(desk, "clients"),
+        view=view,
+        q=q,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from itertools import pairwise
 from typing import Any
 
@@ -317,18 +316,11 @@ def _apply_to(desk: Desk) -> Field:
 
 def _versions(desk: Desk, one: Plan) -> list[tuple[PlanVersion, list[tuple[str, str, str]]]]:
     """The newest versions first, each with what it changed; the very first changed nothing."""
-    found: deque[PlanVersion] = deque(maxlen=LISTED_VERSIONS)
-    after: str | None = None
-    while True:
-        page = desk.engine.catalog.versions(desk.actor, one.id, limit=200, after=after)
-        found.extend(page.items)
-        after = page.after
-        if after is None:
-            break
-    shown = [(newer, differences(desk, older, newer)) for older, newer in pairwise(found)]
-    if found and found[0].number == 1:
-        shown.insert(0, (found[0], []))
-    return list(reversed(shown))
+    page = desk.engine.catalog.versions(desk.actor, one.id, limit=LISTED_VERSIONS, newest_first=True)
+    shown = [(newer, differences(desk, older, newer)) for newer, older in pairwise(page.items)]
+    if page.items and page.items[-1].number == 1:
+        shown.append((page.items[-1], []))
+    return shown
 
 
 def _crumbs(desk: Desk, slug: str, name: str) -> list[tuple[str, str]]:

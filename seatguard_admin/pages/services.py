@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Response, request
 
+from seatguard.administrators.model import SavedView
 from seatguard.catalog.model import Plan
 from seatguard.errors import Conflict, Denied, InvalidInput, NotFound
 from seatguard.journal.ports import Search
-from seatguard.reports.model import Listing, ServiceRow, ServiceSearch, Sort, View
+from seatguard.reports.model import Count, Listing, ServiceRow, ServiceSearch, Sort, View
 from seatguard.sentences import sentence
 from seatguard.subscriptions.model import Subscription
 from seatguard_admin.desk import Desk
@@ -19,6 +22,7 @@ from seatguard_admin.forms import Field, Form, handle, list_value
 from seatguard_admin.lists import Tab, csv, paged
 from seatguard_admin.pages.keys import key_rows
 from seatguard_admin.pages.seats import seat_page
+from seatguard_admin.pages.views import saved
 from seatguard_admin.registry import Pages
 from seatguard_admin.shown import Shown
 from seatguard_admin.snippets import snippets
@@ -28,6 +32,10 @@ pages = Pages()
 
 MOST = 200
 """Services that one bulk action may name."""
+MOST_AT_ONCE = 1_000
+"""Services that a bulk action on a filter may find."""
+TYPED_FROM = 50
+"""Above so many, their number must be typed."""
 
 RENEWALS = {"30": dt.timedelta(days=30), "90": dt.timedelta(days=90), "365": dt.timedelta(days=365)}
 
@@ -36,8 +44,16 @@ RENEWALS = {"30": dt.timedelta(days=30), "90": dt.timedelta(days=90), "365": dt.
 def services(desk: Desk) -> Response:
     """All services."""
     reports, me, shown = desk.engine.reports, desk.actor, Shown(desk)
-    search, sort = _search(), _sort()
-    counts = reports.view_counts(me, search)
+    search, sort = _search(request.args), _sort()
+    counts: dict[View, Count] = {}
+
+    def count(views: Sequence[SavedView]) -> Sequence[Count]:
+        own = [_search(dict(parse_qsl(one.query))) for one in views]
+        found = reports.counts(me, [*(replace(search, view=view) for view in View), *own])
+        counts.update(zip(View, found, strict=False))
+        return found[len(View) :]
+
+    own = saved(desk, "services", count)
     tabs = [
         Tab(
             label,
@@ -67,11 +83,13 @@ def services(desk: Desk) -> Response:
         region=("sg-list", "services_list.html"),
         page=page,
         tabs=tabs,
+        own=own,
         search=search,
         sort=sort,
         clients=clients,
         plans=plans,
         total=counts[search.view],
+        actions=_actions(desk) if desk.can("services.write") else (),
         filters=_chips(desk, search, dict(clients), dict(plans)),
     )
 
@@ -93,7 +111,7 @@ def services_csv(desk: Desk) -> Response:
             Shown.percent(row.live, row.subscription.limit),
             row.subscription.expires_on,
         ]
-        for row in _all(desk, _search())
+        for row in _all(desk, _search(request.args))
     ]
     columns = [
         "service_id",
@@ -426,9 +444,55 @@ def services_bulk(desk: Desk) -> Response:
     """Do one thing to many services, each for itself, and tell of each."""
     t = desk.t
     chosen = list(dict.fromkeys(request.form.getlist("service")))
-    action = request.form.get("action", "")
     if not chosen or len(chosen) > MOST:
         raise InvalidInput.single("service", "out_of_range", t("choose 1 to %(most)s services", most=MOST))
+    return _many(desk, chosen, request.form.get("action", ""), desk.url("services"))
+
+
+@pages.form("/services/all", needs="services.write")
+def services_all(desk: Desk) -> Response:
+    """Do one thing to all services that the filters of the address find, counted anew when it is done."""
+    t, shown, search = desk.t, Shown(desk), _search(request.args)
+    count = desk.engine.reports.count_services(desk.actor, search)
+    if not 1 <= count.number <= MOST_AT_ONCE:
+        told = t(
+            "the filters find %(count)s services: 1 to %(most)s can be changed at once",
+            count=shown.count(count),
+            most=shown.number(MOST_AT_ONCE),
+        )
+        raise InvalidInput.single("service", "out_of_range", told)
+    back, number = shown.here(endpoint="services"), str(count.number)
+    form = Form(
+        title=desk.n("Change %(count)s service", "Change all %(count)s services", count.number, count=number),
+        intro=t("Each is changed for itself; what cannot be done is named with its reason."),
+        button=t("Change services"),
+        once=True,
+        back=back,
+        crumbs=[(t("Services"), back)],
+        facts=[(t("Filter"), ", ".join(label for label, _ in _chips(desk, search, {}, {})) or t("none"))],
+        fields=[
+            Field(name="action", label=t("What to do"), kind="select", options=_actions(desk), required=True),
+            Field(name="counted", label="", kind="hidden", value=number),
+        ],
+    )
+    if count.number > TYPED_FROM:
+        label = t("Type the number of services to go on: %(count)s", count=number)
+        form.fields.append(Field(name="confirm", label=label, kind="typed", typed=number, required=True))
+
+    def act(form: Form) -> Response:
+        if form.text("counted") != number:
+            form.named("counted").value = number
+            raise Conflict(
+                "count_changed", t("The filters find %(count)s services now. Look again.", count=number)
+            )
+        found = [row.subscription.id for row in _all(desk, search)]
+        return _many(desk, found, form.text("action"), back)
+
+    return handle(desk, form, act)
+
+
+def _many(desk: Desk, chosen: Sequence[str], action: str, back: str) -> Response:
+    """Do it to each, and tell of each."""
     done, skipped = [], []
     for identifier in chosen:
         try:
@@ -437,7 +501,19 @@ def services_bulk(desk: Desk) -> Response:
             skipped.append((_name(desk, identifier), sentence(error.decision)))
         except (Conflict, NotFound) as error:
             skipped.append((_name(desk, identifier), str(error)))
-    return desk.show("bulk.html", done=done, skipped=skipped, action=action, back=desk.url("services"))
+    return desk.show("bulk.html", done=done, skipped=skipped, action=action, back=back)
+
+
+def _actions(desk: Desk) -> list[tuple[str, str]]:
+    """What may be done to many: values and labels."""
+    t = desk.t
+    return [
+        ("renew_30", t("Renew by 30 days")),
+        ("renew_365", t("Renew by 1 year")),
+        ("suspend", t("Suspend")),
+        ("resume", t("Resume")),
+        *((f"plan_{one.slug}", t("Move to the plan %(name)s", name=one.name)) for one in _active_plans(desk)),
+    ]
 
 
 def _one_of_many(desk: Desk, identifier: str, action: str) -> tuple[str, str]:
@@ -454,6 +530,9 @@ def _one_of_many(desk: Desk, identifier: str, action: str) -> tuple[str, str]:
             day = from_day + RENEWALS[action.removeprefix("renew_")]
             one = subscriptions.renew(me, identifier, expiry=day, version=one.version)
             return one.type, desk.t("last day %(day)s", day=shown.day(day))
+        case _ if action.startswith("plan_"):
+            subscriptions.change_plan(me, identifier, plan=action.removeprefix("plan_")).require()
+            return subscriptions.get(me, identifier).type, desk.t("plan changed")
         case _:
             raise InvalidInput.single("action", "invalid_choice", desk.t("choose what to do"))
 
@@ -464,8 +543,7 @@ def _name(desk: Desk, identifier: str) -> str:
     return f"{name}, {owner}" if owner else name
 
 
-def _search() -> ServiceSearch:
-    args = request.args
+def _search(args: Mapping[str, str]) -> ServiceSearch:
     try:
         view = View(args.get("view", "all"))
     except ValueError:
@@ -478,12 +556,12 @@ def _search() -> ServiceSearch:
         day = None
     return ServiceSearch(
         view=view,
-        q=list_value("q"),
-        client=list_value("client"),
-        project=list_value("project"),
-        plan=list_value("plan"),
-        type=list_value("type"),
-        mode=list_value("mode"),
+        q=list_value("q", args),
+        client=list_value("client", args),
+        project=list_value("project", args),
+        plan=list_value("plan", args),
+        type=list_value("type", args),
+        mode=list_value("mode", args),
         util_gte=int(percent) if percent.isascii() and percent.isdigit() and len(percent) < 6 else None,
         expires_before=day,
     )

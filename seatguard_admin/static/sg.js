@@ -371,7 +371,14 @@ root.addEventListener("input", (event) => {
 
 root.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.matches("[data-sg-swap]")) {
+  if (form.matches("[data-sg-export]")) {
+    // The list may have been filtered since the page was made; all of it is in the address.
+    const address = new URL(form.action);
+    address.search = location.search;
+    form.action = address.href;
+    const range = new URLSearchParams(location.search).get("range");
+    if (range && form.elements.range) form.elements.range.value = range;
+  } else if (form.matches("[data-sg-swap]")) {
     event.preventDefault();
     clearTimeout(pause);
     swap(addressOf(form), form.dataset.sgSwap);

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from seatguard.errors import StorageUnavailable
+from seatguard.journal.ports import Search
 from seatguard.reports.model import ServiceSearch, View
 from seatguard_admin.protection import POLICY
 from tests.admin.conftest import Read, Reader
@@ -174,6 +175,27 @@ def test_activity_pages_both_ways(sample: Sample, reader: Read) -> None:
     assert entries.findall(ada.client.get(unescape(before[1])).text) == entries.findall(first)
     wanted = [one.id for one in sample.engine.journal.search(sample.actor, limit=50).items]
     assert entries.findall(first) + entries.findall(second) == wanted
+
+
+def test_activity_is_found_by_who_and_by_days_of_ones_own(sample: Sample, reader: Read) -> None:
+    """Both days included; what is no day counts as none; the export has the same entries."""
+    ada, engine, me = reader(sample), sample.engine, sample.actor
+    engine.clients.add(engine.actor("admin", "ada"), name="By Ada")
+    entries = re.compile(r"/activity/([0-9a-f-]{36})")
+    mine = entries.findall(ada.text("/activity?range=all&who=admin"))
+    assert {engine.journal.search(me, Search(id=one)).items[0].actor for one in mine} == {"admin:ada"}
+    assert mine
+    newest = engine.journal.search(me, limit=1).items[0].at.date()
+    day = newest - dt.timedelta(days=12)
+    found = entries.findall(ada.text(f"/activity?since={day}&until={day}"))
+    assert found
+    assert {engine.journal.search(me, Search(id=one)).items[0].at.date() for one in found} == {day}
+    exported = ada.post(f"/activity/export?since={day}&until={day}").text
+    assert all(line.startswith(day.isoformat()) for line in exported.splitlines()[1:])
+    assert len(exported.splitlines()) > len(found)
+    assert entries.findall(ada.text("/activity?since=soon&range=24h")) == entries.findall(
+        ada.text("/activity?range=24h")
+    )
 
 
 def test_a_region_is_a_part_of_its_page(sample: Sample, reader: Read) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from seatguard.clients.model import ClientState
 from seatguard.journal.ports import Search
+from seatguard.reports.model import ServiceSearch, View
 from seatguard.subscriptions.model import SubscriptionState
+from seatguard_admin import Identity
 from seatguard_admin.blueprint import PAGES
-from tests.admin.conftest import Fields, Read
-from tests.admin.sample import Sample
+from tests.admin.conftest import Fields, Read, Reader
+from tests.admin.sample import Sample, app_on
 
 # POSTs that change nothing but a cookie of the browser, and the one that answers with a file.
 NOT_ON_RECORD = {"sign_out", "preferences", "switch_theme"}
@@ -24,6 +26,9 @@ def changes(sample: Sample) -> dict[str, tuple[str, dict[str, Any], str]]:
     engine, me = sample.engine, sample.actor
     key = next(one for one in reversed(engine.projects.keys(me, sample.project)) if one.mode == "test")
     seat = engine.seats.list_of(me, sample.full).items[0].id
+    view = engine.views.save(
+        engine.actor("admin", "ada"), page="clients", name="Suspended ones", query="view=suspended"
+    ).id
     client, project, service = (
         f"/clients/{sample.client}",
         f"/projects/{sample.project}",
@@ -71,6 +76,13 @@ def changes(sample: Sample) -> dict[str, tuple[str, dict[str, Any], str]]:
             {"service": [sample.service], "action": "renew_30"},
             "subscription.renewed",
         ),
+        "services_all": (
+            "/services/all?view=expired",
+            {"action": "renew_30"},
+            "subscription.renewed",
+        ),
+        "view_save": ("/views/save?page=services&query=mode%3Dtest", {"name": "Tests"}, "view.saved"),
+        "view_remove": (f"/views/{view}/remove", {}, "view.removed"),
         "seat_new": (f"{service}/seats/new", {"username": "zoe"}, "seat.taken"),
         "seat_release": (f"/services/{sample.full}/seats/{seat}/release", {}, "seat.released"),
         "seat_restore": ("", {}, "seat.taken"),
@@ -129,7 +141,7 @@ def test_every_change_is_on_record(reader: Read, signed_in: Any) -> None:
         newest = engine.journal.search(me, Search(kind=kind), limit=1).items[0]
         assert newest.actor == "admin:ada", name
         assert newest.request_id == answer.headers["X-Request-Id"], name
-        if kind.endswith(("_changed", "renewed", "renamed", "published")):
+        if kind.endswith(("_changed", "renewed", "renamed", "published")) or kind.startswith("view."):
             assert "before" in str(newest.data), name
             assert "after" in str(newest.data), name
         if name == "service_state":
@@ -451,6 +463,60 @@ def test_what_is_wrong_is_told_at_its_field(
         if value and name not in ("project", "client", "mode"):
             assert value in text, name
     assert sample.engine.journal.search(sample.actor, limit=1).items[0].id == before
+
+
+def test_all_that_match_are_counted_when_it_is_done(sample: Sample, reader: Read) -> None:
+    """More than 50 want their number typed; a number that has changed meanwhile is told, and nothing done."""
+    engine, me, ada = sample.engine, sample.actor, reader(sample)
+    path = "/services/all?q=quanta"
+    assert "Change all 2 services" in ada.text(path)
+    fields = ada.filled(path) | {"action": "plan_team"}
+    quanta = engine.reports.services(me, ServiceSearch(q="quanta")).items[0].subscription
+    engine.subscriptions.add(me, quanta.project, limit=3, type="newest")
+    refused = ada.client.post(f"/seatguard{path}", data=fields)
+    assert refused.status_code == 409
+    assert "The filters find 3 services now." in refused.text
+    done = ada.client.post(f"/seatguard{path}", data=ada.filled(path) | {"action": "plan_team"})
+    assert "3 done, 0 skipped" in done.text
+    plans = {row.plan_slug for row in engine.reports.services(me, ServiceSearch(q="quanta")).items}
+    assert plans == {"team"}
+    for number in range(30):
+        engine.subscriptions.add(me, quanta.project, limit=1, type=f"many-{number}")
+    path = "/services/all?view=active"
+    total = engine.reports.count_services(me, ServiceSearch(view=View.ACTIVE)).number
+    fields = ada.filled(path) | {"action": "suspend"}
+    assert ada.client.post(f"/seatguard{path}", data=fields).status_code == 422
+    done = ada.client.post(f"/seatguard{path}", data=ada.filled(path) | fields | {"confirm": str(total)})
+    assert f"{total} done, 0 skipped" in done.text
+    assert engine.reports.count_services(me, ServiceSearch(view=View.ACTIVE)).number == 0
+
+
+def test_saved_views_are_tabs_of_their_owner(sample: Sample, reader: Read) -> None:
+    """With the number of rows behind them; found again by what they say, in any order; nobody else's."""
+    ada, engine = reader(sample), sample.engine
+    page = ada.text("/services?mode=live&view=high")
+    save = re.search(r'href="/seatguard(/views/save[^"]+)"', page)
+    assert save is not None
+    answer = ada.fill(unescape(save[1]), name="Hot & live")
+    assert answer.status_code == 303
+    assert answer.location == "/seatguard/services?view=high&mode=live"
+    page = ada.text("/services?mode=live&view=high")
+    tab = re.search(r'aria-current="page"><bdi>Hot &amp; live</bdi><span class="sg-pill">(\d+)<', page)
+    assert tab is not None
+    assert int(tab[1]) == page.count('name="service" value=') > 0
+    assert "Remove view" in page
+    assert "Save view" not in page
+    again = ada.fill(unescape(save[1]), name="Hot & live")
+    assert again.status_code == 409
+    assert "You have a view named" in unescape(again.text)
+    other = Reader(app_on(sample, authorizer=lambda _: Identity(name="otto", role="owner")).test_client())
+    assert "Hot &amp; live" not in other.text("/services")
+    (view,) = engine.views.list(engine.actor("admin", "ada"), "services")
+    assert other.get(f"/views/{view.id}/remove").status_code == 404
+    assert ada.fill(f"/views/{view.id}/remove").status_code == 303
+    assert "<bdi>Hot &amp; live" not in ada.text("/services")
+    assert ada.get("/views/save?page=plans&query=x").status_code == 404
+    assert ada.fill("/views/save?page=services&query=evil%3D1", name="x").status_code == 422
 
 
 def test_archiving_with_services_wants_the_name_typed(sample: Sample, reader: Read) -> None:

@@ -41,6 +41,55 @@ def test_password_is_kept_as_a_salted_scrypt_hash(world: World, ada: Administrat
     assert ada.password not in told
 
 
+def test_views_are_kept_for_their_owner_on_record(world: World) -> None:
+    """In the order they were saved, a name once, ten of a list; another's cannot be removed."""
+    views, ada = world.engine.views, world.engine.actor("admin", "ada", tenant=world.actor.tenant)
+    bob = world.engine.actor("admin", "bob", tenant=world.actor.tenant)
+    first = views.save(ada, page="services", name="Full", query="?view=high")
+    assert first.query == "view=high"
+    assert (world.last().kind, world.last().data["after"]) == ("view.saved", "view=high")
+    with pytest.raises(Conflict, match="already"):
+        views.save(ada, page="services", name="Full", query="view=all")
+    views.save(ada, page="clients", name="Full", query="view=suspended")
+    views.save(bob, page="services", name="Full", query="view=expired")
+    for number in range(9):
+        views.save(ada, page="services", name=f"More {number}", query="view=high")
+    with pytest.raises(Conflict, match="remove one first"):
+        views.save(ada, page="services", name="Too much", query="view=high")
+    assert [one.name for one in views.list(ada, "services")][:2] == ["Full", "More 0"]
+    assert [one.query for one in views.list(bob, "services")] == ["view=expired"]
+    with pytest.raises(NotFound):
+        views.remove(bob, first.id)
+    views.remove(ada, first.id)
+    assert (world.last().kind, world.last().data["before"]) == ("view.removed", "view=high")
+    assert len(views.list(ada, "services")) == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"page": "plans"}, "page"),
+        ({"page": None}, "page"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 61}, "name"),
+        ({"query": ""}, "query"),
+        ({"query": "?"}, "query"),
+        ({"query": "q=\u00fc"}, "query"),
+        ({"query": "q=\n"}, "query"),
+        ({"query": "x" * 501}, "query"),
+        ({"query": 5}, "query"),
+    ],
+)
+def test_a_view_that_cannot_be_kept_is_told_by_its_field(
+    world: World, change: dict[str, object], field: str
+) -> None:
+    """And nothing is written."""
+    given: dict[str, object] = {"page": "services", "name": "Full", "query": "view=high"} | change
+    with Unchanged(world), pytest.raises(InvalidInput) as refused:
+        world.engine.views.save(world.actor, **given)  # type: ignore[arg-type]
+    assert refused.value.problems[0].field == field
+
+
 def test_name_is_one_whatever_its_case(world: World, ada: Administrator) -> None:
     """A second Ada is refused; `ADA` signs in."""
     with pytest.raises(Conflict, match="already an administrator"):

@@ -272,6 +272,9 @@ Call = Callable[[World, World], object]
 QUOTA, RATE, FLOATING = Quota(limit=5), Rate(limit=5), Concurrency(limit=5)
 
 NOT_FOUND: dict[str, Call] = {
+    "views.remove": lambda mine, theirs: mine.engine.views.remove(
+        mine.actor, theirs.engine.views.list(theirs.actor, "services")[0].id
+    ),
     "administrators.set_password": lambda mine, theirs: mine.engine.administrators.set_password(
         mine.actor, "theirs", password="a long password"
     ),
@@ -659,6 +662,14 @@ NOTHING: dict[str, tuple[Call, object]] = {
         None,
     ),
     "administrators.list": (lambda mine, theirs: mine.engine.administrators.list(mine.actor).items, ()),
+    "views.list": (lambda mine, theirs: mine.engine.views.list(mine.actor, "services"), []),
+    "reports.counts": (
+        lambda mine, theirs: [
+            one.number
+            for one in mine.engine.reports.counts(mine.actor, [ServiceSearch(client=theirs.client.id)])
+        ],
+        [0],
+    ),
     "reports.overview": (
         lambda mine, theirs: mine.engine.reports.overview(mine.actor).active.number,
         0,
@@ -744,6 +755,7 @@ ELSEWHERE = {
     "features.define": "names no foreign id; names are a tenant's own: features.get",
     "overrides.change_user": "names no foreign id; users are a tenant's own: overrides.of_user",
     "overrides.change_defaults": "the actor's own tenant: overrides.defaults",
+    "views.save": "names no foreign id; a view is its owner's: views.list",
     "administrators.add": "names no foreign id; names are a tenant's own: administrators.set_role",
     "clients.add": "names no foreign id",
     "management.add": "names no foreign id",
@@ -789,6 +801,7 @@ SERVICES = (
     "archives",
     "idempotency",
     "administrators",
+    "views",
     "reports",
 )
 
@@ -846,6 +859,7 @@ def two() -> tuple[World, World]:
     theirs.engine.rates.hit(theirs.actor, theirs.where, "login", "ada", rate=RATE).require()
     theirs.engine.leases.checkout(theirs.actor, theirs.where, "floating", "eve", allowance=FLOATING).require()
     theirs.engine.administrators.add(theirs.actor, name="theirs", password="a long password")
+    theirs.engine.views.save(theirs.actor, page="services", name="theirs", query="view=high")
     theirs.engine.journal.checkpoint(theirs.actor)
     world.engine.catalog.add(world.actor, slug="mine", seats=5)
     return world, theirs

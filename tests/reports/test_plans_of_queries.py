@@ -122,6 +122,7 @@ def reads(engine: seatguard.Seatguard, me: seatguard.Actor) -> dict[str, Callabl
         "rare slice": Search(kind="plan."),
         "subject": Search(subject=service),
         "actor": Search(actor="benchmark:nobody"),
+        "kind of actor": Search(actor="key:", since=since),
         "request": Search(request_id="request-777"),
         "stream": Search(stream=service),
     }

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast
 
-from seatguard.administrators.model import Administrator
+from seatguard.administrators.model import Administrator, SavedView
 from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
@@ -262,6 +262,7 @@ class MemoryWork:
         self.pools: _Records[Pool] = _Records(rows, "lease_pools", tenant)
         self.leases: _Records[Lease] = _Records(rows, "leases", tenant)
         self.administrators: _Records[Administrator] = _Records(rows, "administrators", tenant)
+        self.saved_views: _Records[SavedView] = _Records(rows, "saved_views", tenant)
         self.journal = _Journal(rows, tenant)
         self.reads = MemoryReads(rows, tenant)
 

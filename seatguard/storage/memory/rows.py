@@ -46,6 +46,7 @@ UNIQUE: dict[str, tuple[tuple[str, ...], ...]] = {
     "lease_pools": (("subscription", "name", "holder_key"),),
     "leases": (),
     "administrators": (("tenant", "name"),),
+    "saved_views": (("tenant", "owner", "page", "name"),),
 }
 """Kinds of record, and which of their fields are unique together; ``None`` equals nothing."""
 

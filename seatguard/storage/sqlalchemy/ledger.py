@@ -11,7 +11,7 @@ from sqlalchemy import Connection, ScalarSelect, Select, Table, delete, exists, 
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
-from seatguard.administrators.model import Administrator
+from seatguard.administrators.model import Administrator, SavedView
 from seatguard.catalog.addons import AddOn, Product
 from seatguard.catalog.features import Feature
 from seatguard.catalog.model import Plan, PlanVersion
@@ -216,13 +216,13 @@ class _Journal:
         values = {name: value for name in asked if (value := getattr(search, name)) is not None}
         if not all(can_hold(table.c[name], value) for name, value in values.items()):
             return Page(())
-        for name in values.keys() - {"kind"}:
-            query = query.where(table.c[name] == values[name])
-        if search.kind is not None:
-            if search.kind.endswith("."):
-                query = query.where(table.c.kind.startswith(search.kind, autoescape=True))
+        for name, value in values.items():
+            slice_end = {"kind": ".", "actor": ":"}.get(name)
+            column = table.c[name]
+            if slice_end is not None and value.endswith(slice_end):
+                query = query.where(column.startswith(value, autoescape=True))
             else:
-                query = query.where(table.c.kind == search.kind)
+                query = query.where(column == value)
         if search.since is not None:
             query = query.where(table.c.id >= floor(search.since), table.c.at >= search.since)
         if search.until is not None:
@@ -464,6 +464,11 @@ class SqlWork:
     def administrators(self) -> _Records[Administrator]:
         """See ``Work.administrators``."""
         return _Records(self._connection, tables.administrator, Administrator, self._tenant)
+
+    @property
+    def saved_views(self) -> _Records[SavedView]:
+        """See ``Work.saved_views``."""
+        return _Records(self._connection, tables.saved_view, SavedView, self._tenant)
 
     @property
     def journal(self) -> _Journal:

@@ -51,7 +51,7 @@ from seatguard.subscriptions.model import ChangeState, SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0012"
+SCHEMA_HEAD = "0013"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -664,6 +664,20 @@ administrator = Table(
     Column("created_at", Instant, nullable=False),
     _version(),
     UniqueConstraint("tenant", "name"),
+)
+
+saved_view = Table(
+    "seatguard_saved_view",
+    metadata,
+    _id(),
+    _ref("tenant", "tenant"),
+    Column("owner", name(255), nullable=False),
+    Column("page", String(20), nullable=False),
+    Column("name", name(60), nullable=False),
+    Column("query", String(500), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    _version(),
+    UniqueConstraint("tenant", "owner", "page", "name"),
 )
 
 number = Table(
