@@ -7,7 +7,7 @@ costs a dataclass and a table; no backend grows a class for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -96,6 +96,9 @@ class Repository(Protocol[RecordT]):
         Raises:
             Conflict: ``already_exists``; a unique field is taken.
         """
+
+    def add_all(self, records: Sequence[RecordT]) -> None:
+        """Keep new records, in one go where the store has one. Raises as :meth:`add`."""
 
     def replace(self, record: RecordT) -> None:
         """Put a changed record in the place of the stored one of the version before.

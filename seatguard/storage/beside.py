@@ -136,6 +136,9 @@ class _Frozen:
     def add(self, record: Subscription) -> None:
         self._inner.add(record)
 
+    def add_all(self, records: Sequence[Subscription]) -> None:
+        self._inner.add_all(records)
+
     def replace(self, record: Subscription) -> None:
         # The ledger's own check is over its copy of the seats, which may be a moment behind.
         if record.ceiling is not None:

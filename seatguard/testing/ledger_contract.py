@@ -130,6 +130,19 @@ class LedgerContract:
             work.clients.replace(replace(client, external_id="a", version=3))
         assert caught.value.code == "already_exists"
 
+    def test_several_are_added_in_one_go(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
+        """All of them, none is no error, and with one that is taken none."""
+        clients = [self._client(tenant, new_id, external_id=name) for name in ("a", "b", "c")]
+        with ledger.begin(tenant) as work:
+            work.clients.add_all(clients[:2])
+            work.clients.add_all([])
+            work.commit()
+        with pytest.raises(Conflict) as caught, ledger.begin(tenant) as work:
+            work.clients.add_all([clients[2], self._client(tenant, new_id, external_id="a")])
+        assert caught.value.code == "already_exists"
+        with ledger.read(tenant) as work:
+            assert work.clients.list().items == tuple(clients[:2])
+
     def test_records_are_counted(self, ledger: Ledger, tenant: str, new_id: Uuid7) -> None:
         """Those of the tenant that fit; what a field cannot hold, none has."""
         for name in ("one", "two", "two"):

@@ -108,12 +108,19 @@ class Desk:
 
 
 @pytest.fixture
-def desk(redis_servers: Callable[[str], RedisServer], new_database: New) -> Desk:
-    """A desk at Valkey, beside a SQLite file."""
+def desk(
+    request: pytest.FixtureRequest, redis_servers: Callable[[str], RedisServer], new_database: New
+) -> Iterator[Desk]:
+    """A desk at Valkey, beside a SQLite file or the database that the test names."""
     server = redis_servers("valkey")
     server.flush()
-    arena = Arena.build(new_database("sqlite"), limit=1, gate=server.url())
-    return Desk(arena, arena.open(), server)
+    arena = Arena.build(new_database(getattr(request, "param", "sqlite")), limit=1, gate=server.url())
+    engine = arena.open()
+    yield Desk(arena, engine, server)
+    engine.close()
+
+
+every_ledger = pytest.mark.parametrize("desk", ["sqlite", "postgresql", "mariadb"], indirect=True)
 
 
 def test_keys_outlive_what_the_gate_remembers(desk: Desk) -> None:
@@ -146,6 +153,7 @@ def test_nothing_is_forgotten_that_the_ledger_does_not_have(desk: Desk) -> None:
     assert desk.used() == len(desk.charges()) == 400
 
 
+@every_ledger
 def test_flush_after_relaying_loses_no_charge(desk: Desk) -> None:
     """Keys, accounts and refunds are as they were, though the ledger had to be asked for each."""
     desk.record("a", 5)
@@ -203,13 +211,16 @@ def test_suspended_service_records_nothing_at_once(desk: Desk) -> None:
     assert (desk.record("b"), desk.used()) == ("allowed", 4)
 
 
+@every_ledger
 def test_a_key_that_was_charged_beside_the_gate_stops_no_relay(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A process without the gate's setting has recorded it too: told, counted once, and the rest goes on."""
     beside = dataclasses.replace(desk.arena, gate=None)
     assert desk.record("a", 3) == desk.record("b", 4) == "allowed"
-    assert Desk(beside, beside.open(), desk.server).record("a", 3) == "allowed"
+    other = Desk(beside, beside.open(), desk.server)
+    assert other.record("a", 3) == "allowed"
+    other.engine.close()
     assert desk.engine.relay() == 2
     assert "charged beside the gate" in caplog.text
     assert desk.charges() == {"a": 3, "b": 4}

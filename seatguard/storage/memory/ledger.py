@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast
@@ -71,6 +71,10 @@ class _Records(Generic[R]):
                 raise Conflict("already_exists", f"{self._kind}: {fields[1:]} is taken")
             self._rows.set(self._rows.unique, fields, record.id)
         self._rows.set(self._all, record.id, record)
+
+    def add_all(self, records: Sequence[R]) -> None:
+        for record in records:
+            self.add(record)
 
     def replace(self, record: R) -> None:
         stored = self.get(record.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seatguard.journal.model import Draft
@@ -18,9 +18,11 @@ class Moved:
         generation: of the filling in which it was written.
         seats: does to the ledger's copy of the seats what the gate did; ``None`` when it did nothing to them.
         records: does so to other records, in the same unit.
+        usage: what became of accounts and charges, for all acts of a subscription at a time.
     """
 
     entries: tuple[Draft, ...]
     generation: bytes
     seats: Callable[[Section], None] | None = None
     records: Callable[[Work], None] | None = None
+    usage: tuple[Sequence[str], ...] = ()

@@ -130,12 +130,8 @@ class Relay:
             by_subscription[one.entries[0].tenant, one.entries[0].stream].append(one)
         moved = 0
         for (tenant, subscription), group in by_subscription.items():
-            place = partial(self._placed, group)
             try:
-                if any(one.records is not None for one in group):
-                    count, there = self._home.within_unit(tenant, subscription, place)
-                else:
-                    count, there = self._home.within(tenant, subscription, place)
+                count, there = self._moved(tenant, subscription, group)
             except NotFound:
                 logger.error("entries of subscription %s have no place in the ledger", subscription)
                 continue
@@ -144,8 +140,22 @@ class Relay:
                 self._brought.update(dict.fromkeys(there))
         return moved
 
+    def _moved(self, tenant: str, subscription: str, group: Sequence[Moved]) -> tuple[int, set[str]]:
+        place = partial(self._placed, group)
+        if not any(one.records is not None or one.usage for one in group):
+            return self._home.within(tenant, subscription, place)
+        try:
+            return self._home.within_unit(tenant, subscription, place)
+        except Conflict:
+            return self._home.within_unit(tenant, subscription, partial(place, careful=True))
+
     def _placed(
-        self, group: Sequence[Moved], section: Section, work: Work | None = None
+        self,
+        group: Sequence[Moved],
+        section: Section,
+        work: Work | None = None,
+        *,
+        careful: bool = False,
     ) -> tuple[int, set[str]]:
         """Write what is not there yet.
 
@@ -173,6 +183,9 @@ class Relay:
                 one.records(work)
             for entry in one.entries:
                 section.append(entry)
+        done = [what for one in new for what in one.usage]
+        if done and work is not None:
+            usage_copy.place(work, new[0].entries[0].tenant, subscription, done, careful=careful)
         if any(one.seats is not None for one in new):
             pool = section.pool()
             section.recount(pool.live, pool.held)

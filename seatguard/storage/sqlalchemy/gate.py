@@ -254,9 +254,14 @@ class _Verbs(LockingGate):
         return self._run(unit, write=True)
 
     def _on(
-        self, connection: Connection, tenant: str, subscription: str, act: Callable[[Section, Work], T]
+        self,
+        connection: Connection,
+        runner: Runner,
+        tenant: str,
+        subscription: str,
+        act: Callable[[Section, Work], T],
     ) -> T:
-        section = _Section(CoreRunner(connection), tenant, subscription, joined=self._joined)
+        section = _Section(runner, tenant, subscription, joined=self._joined)
         result = act(section, SqlWork(connection, tenant))
         section.finish()
         return result
@@ -515,7 +520,8 @@ class SqlGate(_Verbs):
 
     def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
         """See ``LockingGate.within_unit``."""
-        return self._database.change(lambda connection: self._on(connection, tenant, subscription, act))
+        runs = self._database.runner_on
+        return self._database.change(lambda one: self._on(one, runs(one), tenant, subscription, act))
 
     def _run(self, unit: Callable[[Runner], T], *, write: bool) -> T:
         return self._database.run(unit, write=write)
@@ -541,7 +547,7 @@ class JoinedGate(_Verbs):
 
     def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
         """See ``LockingGate.within_unit``."""
-        return self._look(lambda connection: self._on(connection, tenant, subscription, act))
+        return self._look(lambda one: self._on(one, CoreRunner(one), tenant, subscription, act))
 
     def _look(self, unit: Callable[[Connection], T]) -> T:
         try:

@@ -89,9 +89,13 @@ class _Records(Generic[R]):
         return page.items[0] if page.items else None
 
     def add(self, record: R) -> None:
-        values = {name: getattr(record, name) for name in self._fields}
-        with self._told_apart():
-            self._connection.execute(insert(self._table), values)
+        self.add_all([record])
+
+    def add_all(self, records: Sequence[R]) -> None:
+        rows = [{name: getattr(record, name) for name in self._fields} for record in records]
+        if rows:
+            with self._told_apart():
+                self._connection.execute(insert(self._table), rows)
 
     def replace(self, record: R) -> None:
         values = {name: getattr(record, name) for name in self._fields if name not in ("id", "tenant")}
