@@ -21,7 +21,11 @@ def canonical(value: object) -> bytes:
     >>> canonical({"b": 1, "a": "ü"}).decode()
     '{"a":"ü","b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _encode(value).encode()
+
+
+# `json.dumps` makes an encoder anew for every call that does not want the usual text.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,12 @@ class Draft:
 
     def digest(self) -> bytes:
         """SHA-256 over everything in the chain's charge."""
-        return _digest(self, self.erasable_digest())
+        return self.digests()[0]
+
+    def digests(self) -> tuple[bytes, bytes | None]:
+        """:meth:`digest` and :meth:`erasable_digest`: the first is made with the second."""
+        erasable = self.erasable_digest()
+        return _digest(self, erasable), erasable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

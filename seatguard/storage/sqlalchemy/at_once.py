@@ -13,6 +13,7 @@ from seatguard.seats.model import Claim, Seat, SeatState
 
 EDGE = dt.timedelta(seconds=10)
 """Longer than a statement may run: further from the closing instant no wait can pass it."""
+_EDGE_MICROS = EDGE // dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Given:
 
 def values(claim: Claim, entry: Draft, now: dt.datetime, *, as_agreed: bool) -> dict[str, Any]:
     """What a statement is told of a claim, as the columns have it."""
+    digest, erasable_digest = entry.digests()
+    micros = to_micros(now)
     return {
         "seat": claim.seat,
         "tenant": claim.tenant,
@@ -43,8 +46,8 @@ def values(claim: Claim, entry: Draft, now: dt.datetime, *, as_agreed: bool) -> 
         "state": _state(claim).value,
         "held": int(claim.lapses_at is not None),
         "version": claim.admission.version if as_agreed else None,
-        "now": to_micros(now),
-        "edge": to_micros(now + EDGE),
+        "now": micros,
+        "edge": micros + _EDGE_MICROS,
         "lapses_at": None if claim.lapses_at is None else to_micros(claim.lapses_at),
         "entry": entry.id,
         "aggregate": entry.aggregate,
@@ -52,12 +55,12 @@ def values(claim: Claim, entry: Draft, now: dt.datetime, *, as_agreed: bool) -> 
         "actor": entry.actor,
         "kind": entry.kind,
         "request_id": entry.request_id,
-        "data": canonical(dict(entry.data)).decode(),
+        "data": canonical(dict(entry.data)).decode() if entry.data else "{}",
         "erasable": None if entry.erasable is None else canonical(dict(entry.erasable)).decode(),
-        "erasable_digest": entry.erasable_digest(),
+        "erasable_digest": erasable_digest,
         "person": entry.person,
         "salt": entry.salt,
-        "digest": entry.digest(),
+        "digest": digest,
     }
 
 

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL, Dialect, Engine, make_url
@@ -169,20 +169,23 @@ class Database:
         """
 
         def unit() -> T:
-            if write and self.is_sqlite:
+            if not write:
+                return self._raw.using(act, alone=True)
+            if self.is_sqlite:
                 return self._together.run(act)
-            with self._raw.opened() as runner:
-                if not write:
-                    return self._autocommitted(runner, act)
-                result = act(runner)
-                runner.commit()
-                return result
+            return self._raw.using(committed, alone=False)
+
+        def committed(runner: RawRunner) -> T:
+            result = act(runner)
+            runner.commit()
+            return result
 
         return self._again(unit)
 
     def _write_together(self, jobs: list[Job]) -> None:
         """See ``together``; the others of this process's writers queue at the same lock."""
-        with self._serialized(write=True), self._raw.opened() as runner:
+
+        def write(runner: RawRunner) -> None:
             runner.act(lambda: _begin_immediately(runner.driver))
             if len(jobs) == 1:
                 jobs[0].run(runner)
@@ -196,6 +199,9 @@ class Database:
                         runner.run("ROLLBACK TO one", ())
                     runner.run("RELEASE one", ())
             runner.commit()
+
+        with self._serialized(write=True):
+            self._raw.using(write, alone=False)
 
     def look(self, act: Callable[[Connection], T]) -> T:
         """Run a unit that only reads, through all of SQLAlchemy's layers; again when a restart undid it.
@@ -241,8 +247,7 @@ class Database:
 
         def unit() -> T | None:
             try:
-                with self._raw.opened() as runner:
-                    return self._autocommitted(runner, act)
+                return self._raw.using(act, alone=True)
             except DBAPIError as error:
                 if fault_of(error) is Fault.BACKSTOP:
                     return None
@@ -250,36 +255,25 @@ class Database:
 
         return self._again(unit)
 
-    def _autocommitted(self, runner: RawRunner, act: Callable[[RawRunner], T]) -> T:
-        """Without a transaction where that saves round trips.
-
-        At READ COMMITTED a transaction of reads shows no more than the reads alone.
-        """
-        if not self.is_postgres:
-            return act(runner)
-        runner.driver.autocommit = True
-        try:
-            return act(runner)
-        finally:
-            if not runner.driver.closed:
-                runner.driver.autocommit = False
-
     def _again(self, unit: Callable[[], T]) -> T:
         """Run a unit until it is done; races for ``PATIENCE`` seconds, a lost connection once or twice."""
         began = time.monotonic()
         while True:
-            with self._translating():
-                try:
-                    return unit()
-                except DBAPIError as error:
-                    spent = time.monotonic() - began
-                    match fault_of(error):
-                        case Fault.RACE if spent < PATIENCE:
-                            pass
-                        case Fault.LOST if spent < RECONNECT:
-                            pass
-                        case _:
-                            raise
+            self._breaker.check()
+            self._unit.began = time.monotonic()
+            try:
+                result = unit()
+            except DBAPIError as error:
+                spent, fault = time.monotonic() - began, fault_of(error)
+                longest = {Fault.RACE: PATIENCE, Fault.LOST: RECONNECT}.get(fault, 0.0)
+                if spent >= longest:
+                    self._translate(error)
+            except PoolTimeout as error:
+                self._translate(error)
+            else:
+                self._breaker.succeeded()
+                return result
+            self._breaker.succeeded()
             time.sleep(random.uniform(0.0005, 0.005))
 
     def close(self) -> None:
@@ -300,26 +294,29 @@ class Database:
         self._unit.began = time.monotonic()
         try:
             yield
-        except PoolTimeout as error:
+        except (PoolTimeout, DBAPIError) as error:
+            self._translate(error)
+        self._breaker.succeeded()
+
+    def _translate(self, error: PoolTimeout | DBAPIError) -> NoReturn:
+        """Raise ours for a foreign error."""
+        if isinstance(error, PoolTimeout):
             raise StorageUnavailable("all connections to the database are in use") from error
-        except DBAPIError as error:
-            fault = fault_of(error)
-            if fault is Fault.NO_SCHEMA:
-                raise Misconfigured(
-                    "the database has no Seatguard tables: run `seatguard db upgrade` on it"
-                ) from error
-            if self.is_sqlite and "unable to open database file" in str(error.orig):
-                raise Misconfigured(
-                    f"the SQLite file {self.url.database!r} cannot be opened: is its folder there?"
-                ) from error
-            if fault is Fault.LOST:
-                self._breaker.failed()
-            elif isinstance(error, ProgrammingError | DataError | IntegrityError):
-                raise  # ours to mend: waiting will not
-            kind = type(error.orig).__name__
-            raise StorageUnavailable(f"the {self.dialect.name} database did not answer ({kind})") from error
-        else:
-            self._breaker.succeeded()
+        fault = fault_of(error)
+        if fault is Fault.NO_SCHEMA:
+            raise Misconfigured(
+                "the database has no Seatguard tables: run `seatguard db upgrade` on it"
+            ) from error
+        if self.is_sqlite and "unable to open database file" in str(error.orig):
+            raise Misconfigured(
+                f"the SQLite file {self.url.database!r} cannot be opened: is its folder there?"
+            ) from error
+        if fault is Fault.LOST:
+            self._breaker.failed()
+        elif isinstance(error, ProgrammingError | DataError | IntegrityError):
+            raise error  # ours to mend: waiting will not
+        kind = type(error.orig).__name__
+        raise StorageUnavailable(f"the {self.dialect.name} database did not answer ({kind})") from error
 
     def _connect(self, _dialect: object, _record: object, args: Any, options: Any) -> Any:
         """Open no new connection for a unit that has already waited long for a free one.
@@ -364,12 +361,9 @@ class Database:
             yield connection
 
     def _autocommitting(self, connection: Connection) -> Connection:
-        """The connection without transactions. SQLAlchemy does not wrap the driver's errors here."""
-        try:
+        """The connection without transactions."""
+        with _wrapping(connection):
             return connection.execution_options(isolation_level="AUTOCOMMIT")
-        except self.dialect.loaded_dbapi.Error as error:
-            connection.invalidate()
-            raise OperationalError(None, None, error, connection_invalidated=True) from error
 
     @contextmanager
     def _serialized(self, write: bool) -> Iterator[None]:
@@ -437,9 +431,11 @@ def _engine(url: URL) -> Engine:
         options |= {"isolation_level": "READ COMMITTED", "connect_args": _postgres_arguments(url)}
     elif backend in ("mysql", "mariadb"):
         options |= {"isolation_level": "READ COMMITTED", "connect_args": _MARIADB_ARGUMENTS}
-        options["pool_reset_on_return"] = None  # a round trip; whoever leaves something open rolls it back
     elif backend != "sqlite":
         raise Misconfigured(f"Seatguard has no storage on {backend!r}: use sqlite, postgresql or mariadb")
+    if backend != "sqlite":
+        # Whoever leaves something open rolls it back: to ask the server in any case is a round trip.
+        options["pool_reset_on_return"] = None
     try:
         engine = create_engine(url, **options)
     except (ImportError, NoSuchModuleError) as error:
@@ -450,6 +446,8 @@ def _engine(url: URL) -> Engine:
     if backend == "sqlite":
         event.listen(engine, "connect", _sqlite_connected)
         event.listen(engine, "begin", _sqlite_begins)
+    elif backend == "postgresql":
+        event.listen(engine, "begin", _postgres_begins)
     return engine
 
 
@@ -458,6 +456,25 @@ def _postgres_arguments(url: URL) -> dict[str, Any]:
     limits += f" -c idle_in_transaction_session_timeout={VANISHED * 1000}"
     given = url.query.get("options", "")
     return {"connect_timeout": 2, "options": f"{given} {limits}".strip()}
+
+
+def _postgres_begins(connection: Connection) -> None:
+    """A pooled connection may have been left where each statement is a transaction; see ``Raw.using``."""
+    options = connection.get_execution_options()
+    driver: Any = connection.connection.dbapi_connection
+    if options.get("isolation_level") != "AUTOCOMMIT" and driver.autocommit:
+        with _wrapping(connection):
+            driver.autocommit = False
+
+
+@contextmanager
+def _wrapping(connection: Connection) -> Iterator[None]:
+    """The driver's errors as SQLAlchemy has them, where it does not wrap them itself."""
+    try:
+        yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection.invalidate()
+        raise OperationalError(None, None, error, connection_invalidated=True) from error
 
 
 _MARIADB_ARGUMENTS: dict[str, Any] = {

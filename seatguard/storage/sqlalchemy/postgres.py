@@ -7,6 +7,10 @@ that the whole statement is undone (PostgreSQL manual, 13.2.1 Read Committed). A
 no column is not evaluated anew, and then nothing but time can have passed: claims near the closing
 instant are therefore left to the locking path, which reads the clock under the lock.
 
+The subscription is found by its id alone: ``IS TRUE`` keeps every index that begins with the tenant out of
+it. A planner without statistics, as in a new database, takes one of those for as good, and then reads all
+subscriptions of the tenant for each take.
+
 A row is locked until its transaction is on disk. Where several want the same row, they would wait for one
 flush each. So there the statement commits without waiting for the disk, which lets the next one in, and a
 second transaction waits for both (:func:`settled`): nothing is answered before that. The log is one, so
@@ -48,7 +52,7 @@ WITH taken AS (
   SELECT %(seat)s::uuid, tenant, id, %(holder)s::varchar, %(holder_key)s::varchar, %(email)s::varchar,
          %(state)s::varchar, %(now)s::bigint, %(lapses_at)s::bigint
   FROM seatguard_subscription
-  WHERE id = %(subscription)s::uuid AND tenant = %(tenant)s::uuid AND {_GUARD}
+  WHERE id = %(subscription)s::uuid AND (tenant = %(tenant)s::uuid) IS TRUE AND {_GUARD}
     AND {_VERSION} AND {_ALONE}
   ON CONFLICT DO NOTHING
   RETURNING number

@@ -8,8 +8,7 @@ connection of the same pool. Errors come out wrapped as SQLAlchemy wraps them.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Executable, Select
@@ -18,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
 T = TypeVar("T")
+
+_CURSOR = "seatguard_cursor"
 
 Row = Sequence[Any]
 Values = Mapping[str, Any]
@@ -105,17 +106,21 @@ class Ready:
 
 
 class RawRunner:
-    """On a driver's own connection."""
+    """On a driver's own connection.
+
+    Args:
+        cursor: one of that connection that was used before.
+    """
 
     __slots__ = ("_cursor", "_raw", "_watch", "dialect", "driver", "is_open", "proxied")
 
-    def __init__(self, raw: Raw, proxied: PoolProxiedConnection) -> None:
+    def __init__(self, raw: Raw, proxied: PoolProxiedConnection, cursor: Any = None) -> None:
         self._raw = raw
         self.proxied = proxied
         self.dialect = raw.dialect
         self.driver: Any = proxied.dbapi_connection
-        self._cursor: Any = None
-        self._watch = watched.get(raw.engine)
+        self._cursor = cursor
+        self._watch = watched.get(raw.engine) if watched else None
         self.is_open = False
         """Whether a transaction may have begun that was not ended."""
 
@@ -145,6 +150,8 @@ class RawRunner:
         """Run a statement as the driver takes it; the cursor, good until the next one."""
         if self._cursor is None:
             self._cursor = self.driver.cursor()
+            if self._raw.keeps_cursors:
+                self.proxied.info[_CURSOR] = self._cursor
         self.is_open = True
         try:
             if self._watch is not None:
@@ -160,6 +167,13 @@ class RawRunner:
         """Let the driver do something that is no statement."""
         try:
             return call()
+        except self._raw.error as error:
+            raise self.wrapped(error) from error
+
+    def commit_each(self, *, alone: bool) -> None:
+        """Whether each statement is a transaction of its own; psycopg's connections know how."""
+        try:
+            self.driver.autocommit = alone
         except self._raw.error as error:
             raise self.wrapped(error) from error
 
@@ -187,8 +201,10 @@ class Raw:
         self.dialect = engine.dialect
         self.error: Any = engine.dialect.loaded_dbapi.Error
         self._ready: dict[Executable, Ready] = {}
-        # Elsewhere the pool does it, without a round trip.
-        self._rolls_back = engine.dialect.name in ("mysql", "mariadb")
+        self._is_postgres = engine.dialect.name == "postgresql"
+        self._rolls_back = engine.dialect.name != "sqlite"  # there the pool does it
+        self.keeps_cursors = self._is_postgres
+        """psycopg's cursors remember how values are turned into text; SQLite's hold a read open."""
 
     def ready(self, statement: Executable) -> Ready:
         """The statement for this dialect; to be asked with constants only, as all are kept."""
@@ -197,23 +213,36 @@ class Raw:
             found = self._ready[statement] = Ready(statement, self.dialect)
         return found
 
-    @contextmanager
-    def opened(self) -> Iterator[RawRunner]:
-        """A connection of the pool; what was not committed is undone."""
+    def using(self, act: Callable[[RawRunner], T], *, alone: bool) -> T:
+        """Do something on a connection of the pool; what was not committed is undone.
+
+        Args:
+            alone: each statement is a transaction of its own, where that saves round trips: at READ
+                COMMITTED a transaction of reads shows no more than the reads alone.
+        """
         try:
             proxied = self.engine.raw_connection()
         except self.error as error:
             raise self.wrapped(error, lost=False) from error
-        runner = RawRunner(self, proxied)
         try:
-            yield runner
+            runner = RawRunner(self, proxied, proxied.info.get(_CURSOR) if self.keeps_cursors else None)
+            if self._is_postgres and runner.driver.autocommit is not alone:
+                runner.commit_each(alone=alone)
+            try:
+                return act(runner)
+            finally:
+                if runner.is_open and self._rolls_back and not (self._is_postgres and alone):
+                    self._undo(runner)
         finally:
-            if runner.is_open and self._rolls_back and proxied.is_valid:
-                try:
-                    runner.driver.rollback()
-                except self.error as error:
-                    proxied.invalidate(error)
             proxied.close()
+
+    @staticmethod
+    def _undo(runner: RawRunner) -> None:
+        if runner.proxied.is_valid:
+            try:
+                runner.driver.rollback()
+            except runner.dialect.loaded_dbapi.Error as error:
+                runner.proxied.invalidate(error)
 
     def wrapped(self, error: Exception, *, lost: bool) -> DBAPIError:
         """The driver's error as SQLAlchemy would raise it."""

@@ -171,9 +171,9 @@ POOL_COLUMNS = [
     for name in ("version", "cap", "open", "opens_at", "closes_at", "live", "held", "seq", "head")
 ]
 
-READ_POOL = select(*POOL_COLUMNS).where(
-    subscription.c.id == bindparam("subscription"), subscription.c.tenant == bindparam("tenant")
-)
+_OF_TENANT = (subscription.c.tenant == bindparam("tenant")).is_(True)
+"""Beside the id: no index over tenants is to be taken for it; see ``postgres``."""
+READ_POOL = select(*POOL_COLUMNS).where(subscription.c.id == bindparam("subscription"), _OF_TENANT)
 LOCK_POOL = READ_POOL.with_for_update()
 """With parameters ``subscription`` and ``tenant``."""
 
@@ -202,7 +202,7 @@ GLANCE = (
             and_(seat.c.subscription == subscription.c.id, seat.c.holder_key == bindparam("holder_key")),
         )
     )
-    .where(subscription.c.id == bindparam("subscription"), subscription.c.tenant == bindparam("tenant"))
+    .where(subscription.c.id == bindparam("subscription"), _OF_TENANT)
 )
 """The pool's columns, then the holder's seat's, which are null when there is none."""
 
