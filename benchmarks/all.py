@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import goals, growth, guards, imports, indexes, redis, register, validate
+from benchmarks import goals, growth, guards, imports, indexes, redis, register, signup, validate
 from benchmarks.measuring import Report, machine
 
 README = Path(__file__).with_name("README.md")
@@ -26,6 +26,7 @@ _ALL: tuple[tuple[Callable[[Report, argparse.Namespace], None], dict[str, Any]],
     (imports.run, {}),
     (validate.run, {"services": 10_000, "places": ("SQLite", "PostgreSQL")}),
     (register.run, {"places": register.ALL}),
+    (signup.run, {"places": signup.ALL}),
     (redis.run, {"fsync": redis.FSYNC}),
     (guards.run, {"places": guards.ALL}),
     (growth.run, {"places": growth.ALL, "sizes": growth.SIZES}),

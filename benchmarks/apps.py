@@ -9,6 +9,7 @@ import importlib.util
 import io
 import os
 import sys
+import threading
 from typing import Any
 
 from flask import Flask, request
@@ -17,7 +18,9 @@ from seatguard_flask import Seatguard
 
 VALIDATE = "/api/v1/validate-subscription"
 FIRST = "/first/v1/validate-subscription"
+REGISTER = "/api/v1/register-user"
 BARE, AGAIN, LIMITED = "/bare", "/bare-again", "/limited"
+ORM, NOTHING = "/orm", "/nothing"
 
 STORE, MAX_AGE = "BENCHMARK_STORE", "BENCHMARK_MAX_AGE"
 
@@ -74,8 +77,33 @@ def create(store: str, max_age: float) -> Flask:
     return app
 
 
+def registering(store: str) -> Flask:
+    """The app that registers users, and beside it what others would write."""
+    from benchmarks.peers import OrmTaker
+    from benchmarks.places import Arena
+
+    app = Flask("registering")
+    app.config["SEATGUARD_STORAGE_URI"] = store
+    Seatguard(app)
+    takers = threading.local()
+
+    def orm() -> dict[str, Any]:
+        if not hasattr(takers, "mine"):
+            takers.mine = OrmTaker(Arena(store, "", ()))
+        return {"allowed": takers.mine.take(0, request.get_json()["username"])}
+
+    def nothing() -> dict[str, Any]:
+        return {"allowed": bool(request.get_json()["username"])}
+
+    app.add_url_rule(ORM, "orm", orm, methods=["POST"])
+    app.add_url_rule(NOTHING, "nothing", nothing, methods=["POST"])
+    return app
+
+
 def from_environment() -> Flask:
     """For a server: the app that the environment describes."""
+    if MAX_AGE not in os.environ:
+        return registering(os.environ[STORE])
     return create(os.environ[STORE], float(os.environ[MAX_AGE]))
 
 

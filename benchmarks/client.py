@@ -9,7 +9,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -25,7 +25,7 @@ class Load:
 class _Caller:
     """One connection."""
 
-    def __init__(self, port: int, request: bytes) -> None:
+    def __init__(self, port: int, request: Callable[[], bytes]) -> None:
         self.request = request
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -36,7 +36,7 @@ class _Caller:
         """Send the request."""
         self.got = b""
         self.sent_at = time.perf_counter()
-        self.socket.sendall(self.request)
+        self.socket.sendall(self.request())
 
     def read(self) -> bool:
         """Read what has come; whether the answer is complete."""
@@ -55,7 +55,16 @@ class _Caller:
 
 def load(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
     """Keep as many requests under way as there are bodies, one connection each."""
-    callers = [_Caller(port, _request(path, body)) for body in bodies]
+    requests = [_request(path, body) for body in bodies]
+    return _loaded([_Caller(port, lambda request=request: request) for request in requests], seconds)
+
+
+def load_anew(port: int, path: str, body: Callable[[], bytes], callers: int, seconds: float) -> Load:
+    """The same with a body of its own for each request."""
+    return _loaded([_Caller(port, lambda: _request(path, body())) for _ in range(callers)], seconds)
+
+
+def _loaded(callers: Sequence[_Caller], seconds: float) -> Load:
     waits: list[float] = []
     received = 0
     with selectors.DefaultSelector() as selector:

@@ -27,13 +27,18 @@ _spawn = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a crowd did in a while."""
+    """What a crowd did in a while.
+
+    Attributes:
+        fairness: of what the busiest thread got, the share that the idlest got.
+    """
 
     taken: int
     refused: int
     rate: float
     p99_ms: float
     worst_ms: float
+    fairness: float
 
 
 class Crowd:
@@ -49,17 +54,18 @@ class Crowd:
         order = (way, services, seconds, self._runs, time.monotonic() + 0.1)
         for pipe in self._pipes:
             pipe.send(order)
-        taken, refused, waits, errors = 0, 0, [], []
+        taken, refused, waits, errors, shares = 0, 0, [], [], []
         for pipe in self._pipes:
             its_taken, its_refused, its_waits, its_errors = pipe.recv()
             taken += its_taken
             refused += its_refused
-            waits += its_waits
+            waits += [wait for one in its_waits for wait in one]
+            shares += [len(one) for one in its_waits]
             errors += its_errors
         if errors:
             raise RuntimeError(f"{way}: {len(errors)} threads failed, the first by\n{errors[0]}")
         p99, worst = percentile(waits, 99) * 1000, max(waits) * 1000
-        return Ran(taken, refused, (taken + refused) / seconds, p99, worst)
+        return Ran(taken, refused, (taken + refused) / seconds, p99, worst, min(shares) / max(shares))
 
 
 @contextmanager
@@ -111,7 +117,7 @@ def _serve(
             one.start()
         for one in ones:
             one.join()
-        waits = [wait for one in ones for wait in one.waits]
+        waits = [one.waits for one in ones]
         errors = [one.error for one in ones if one.error]
         pipe.send((sum(one.taken for one in ones), sum(one.refused for one in ones), waits, errors))
 

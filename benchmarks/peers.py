@@ -1,4 +1,4 @@
-"""The ways to take a seat that are compared: through Seatguard, and three that others would write.
+"""The ways to take a seat that are compared: through Seatguard, and those that others would write.
 
 Each peer does what a take must do whoever does it: refuse beyond the cap, know a holder who sits already,
 count, and write the seat and a journal row, in one transaction.
@@ -15,7 +15,19 @@ from typing import Any, Protocol
 
 import psycopg
 import pymysql
-from sqlalchemy import BigInteger, Index, Integer, String, UniqueConstraint, create_engine, event, make_url
+from sqlalchemy import (
+    BigInteger,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 
@@ -30,6 +42,8 @@ GATE = "Seatguard"
 HAND = "hand-written SQL, plain tables"
 SAME_ROWS = "hand-written SQL, Seatguard's rows"
 ORM = "ORM, SELECT ... FOR UPDATE"
+ONE = "hand-written SQL, one statement"
+CORE = "SQLAlchemy Core, three statements"
 
 
 class Taker(Protocol):
@@ -282,6 +296,64 @@ class OrmTaker:
                 return True
 
 
+class OneTaker:
+    """The same three writes in one statement, which is its own transaction; for PostgreSQL."""
+
+    def __init__(self, arena: Arena) -> None:
+        self._cursor = _Raw(arena).cursor
+
+    def take(self, service: int, holder: str) -> bool:
+        """See ``Taker.take``."""
+        asked = {"service": service, "holder": holder, "now": time.time_ns() // 1000}
+        try:
+            return self._cursor.execute(_ONE, asked).fetchone() is not None
+        except psycopg.errors.NotNullViolation:
+            return False
+
+
+_ONE = """
+WITH taken AS (
+  INSERT INTO peer_seat (service, holder, since)
+  SELECT id, %(holder)s::varchar, %(now)s::bigint FROM peer_service
+  WHERE id = %(service)s::integer AND live < cap
+  ON CONFLICT DO NOTHING
+  RETURNING id
+), recorded AS (
+  INSERT INTO peer_entry (service, kind, holder, happened_at)
+  SELECT %(service)s::integer, 'seat.taken', %(holder)s::varchar, %(now)s::bigint FROM taken
+)
+UPDATE peer_service SET live = CASE WHEN live < cap THEN live + 1 END
+WHERE id = %(service)s::integer AND EXISTS (SELECT 1 FROM taken)
+RETURNING live
+"""
+"""Who was overtaken to the last seat meets null in the counter, and then nothing is written."""
+
+
+class CoreTaker:
+    """Conditional counter UPDATE, seat INSERT, journal INSERT, by SQLAlchemy Core."""
+
+    def __init__(self, arena: Arena) -> None:
+        self._engine = _orm_engine(arena.url)
+        service, seat, entry = (base.__table__ for base in (PeerService, PeerSeat, PeerEntry))
+        self._count: Any = (
+            update(service)
+            .where(service.c.id == bindparam("service"), service.c.live < service.c.cap)
+            .values(live=service.c.live + 1)
+        )
+        self._seat, self._entry = insert(seat), insert(entry)
+
+    def take(self, service: int, holder: str) -> bool:
+        """See ``Taker.take``."""
+        now = time.time_ns() // 1000
+        with self._engine.begin() as connection:
+            if connection.execute(self._count, {"service": service}).rowcount != 1:
+                return False
+            connection.execute(self._seat, {"service": service, "holder": holder, "since": now})
+            told = {"service": service, "kind": "seat.taken", "holder": holder, "happened_at": now}
+            connection.execute(self._entry, told)
+        return True
+
+
 def _orm_engine(url: str) -> Any:
     engine = create_engine(url, pool_size=1)
     if engine.dialect.name == "sqlite":
@@ -308,7 +380,14 @@ def _salt(length: int) -> bytes:
     return hashlib.sha256(time.perf_counter_ns().to_bytes(8, "big")).digest()[:length]
 
 
-MAKERS: dict[str, Any] = {GATE: GateTaker, HAND: HandTaker, SAME_ROWS: SameRowsTaker, ORM: OrmTaker}
+MAKERS: dict[str, Any] = {
+    GATE: GateTaker,
+    HAND: HandTaker,
+    SAME_ROWS: SameRowsTaker,
+    ORM: OrmTaker,
+    ONE: OneTaker,
+    CORE: CoreTaker,
+}
 
 
 class Takers:

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, text
 
 from benchmarks.crowd import PROCESSES, THREADS, Ran, crowd
 from benchmarks.measuring import RATE, Report, command, interleave, micros_each
-from benchmarks.peers import GATE, HAND, ORM, SAME_ROWS, GateTaker, Takers, prepare
+from benchmarks.peers import CORE, GATE, HAND, ONE, ORM, SAME_ROWS, GateTaker, Takers, prepare
 from benchmarks.places import Arena, Place, another, places
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
@@ -26,6 +26,8 @@ ENDLESS = 1_000_000_000
 MANY = 1_000
 ALONE = (GATE, HAND, SAME_ROWS, ORM)
 CROWDED = (GATE, HAND, ORM)
+SLOW_DISK = "PostgreSQL 1 ms"
+FAIR, ALIKE = "Seatguard, the idlest thread", "Seatguard, the busiest thread"
 
 
 def run(report: Report, options: argparse.Namespace) -> None:
@@ -124,6 +126,7 @@ def _rows(arena: Arena) -> dict[str, int]:
 def _crowded(report: Report, place: Place, arena: Arena) -> None:
     seconds = 0.3 if report.quick else 1.5
     everywhere, hot = range(len(arena.services)), range(1)
+    ways = (*CROWDED, ONE, CORE) if place.name == SLOW_DISK else CROWDED
     waits: dict[str, list[float]] = {}
     worst: dict[str, list[float]] = {}
 
@@ -138,19 +141,20 @@ def _crowded(report: Report, place: Place, arena: Arena) -> None:
 
             return measure
 
-        contenders = {f"{way} {len(on)}": contender(way, on) for way in CROWDED for on in (hot, everywhere)}
+        contenders = {f"{way} {len(on)}": contender(way, on) for way in ways for on in (hot, everywhere)}
         samples = interleave(contenders, report.rounds(5))
         live, rows, entries = _live(arena)
     many = len(everywhere)
     for count, where in ((1, "one service"), (many, f"{many:,} services")):
-        here = {way: samples[f"{way} {count}"] for way in CROWDED}
-        late = {way: waits[f"{way} {count}"][1:] for way in CROWDED}
+        here = {way: samples[f"{way} {count}"] for way in ways}
+        late = {way: waits[f"{way} {count}"][1:] for way in ways}
         title = f"takes, {PROCESSES} processes x {THREADS} threads, {where}, {place.name}"
-        for peer in (HAND, ORM):
+        for peer in ways[1:]:
             report.compare(title, here, GATE, peer, unit="/s", better=RATE)
-        report.compare(f"{title}: p99", late, GATE, HAND, unit="ms")
+        for peer in (HAND, ORM):
+            report.compare(f"{title}: p99", late, GATE, peer, unit="ms")
         # A thread that starves asks once and waits long: that hardly shows in percentiles over all asked.
-        latest = {way: worst[f"{way} {count}"][1:] for way in CROWDED}
+        latest = {way: worst[f"{way} {count}"][1:] for way in ways}
         report.compare(f"{title}: longest wait", latest, GATE, HAND, unit="ms")
     both = {f"{GATE}, one service": samples[f"{GATE} 1"], f"{GATE}, many": samples[f"{GATE} {many}"]}
     title = f"takes, one service against {many:,}, {place.name}"
@@ -165,12 +169,14 @@ def _threads(report: Report, arena: Arena) -> None:
     """One process of sixteen threads on one file: what they wait for is each other and the disk."""
     seconds = 0.3 if report.quick else 1.5
     worst: dict[str, list[float]] = {GATE: [], HAND: []}
+    shares: dict[str, list[float]] = {GATE: [], HAND: []}
     with crowd(arena, processes=1, threads=16) as people:
 
         def contender(way: str) -> Callable[[], float]:
             def measure() -> float:
                 ran = people.run(way, range(1), seconds)
                 worst[way].append(ran.worst_ms)
+                shares[way].append(ran.fairness)
                 return ran.rate
 
             return measure
@@ -180,6 +186,8 @@ def _threads(report: Report, arena: Arena) -> None:
     report.compare(title, samples, GATE, HAND, unit="/s", better=RATE)
     late = {way: values[1:] for way, values in worst.items()}
     report.compare(f"{title}: longest wait", late, GATE, HAND, unit="ms")
+    fair = {FAIR: shares[GATE][1:], ALIKE: [1.0] * len(samples[GATE])}
+    report.compare(f"{title}: share of the seats", fair, FAIR, ALIKE, unit="of it", better=RATE)
 
 
 def _live(arena: Arena) -> tuple[int, int, int]:

@@ -14,21 +14,15 @@ import argparse
 import importlib.util
 import itertools
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-import requests
 from flask import Flask
 
 from benchmarks import apps
 from benchmarks.client import load
 from benchmarks.measuring import RATE, Report, command, interleave, micros_each, on_cores, percentile
 from benchmarks.places import DOMAIN, Arena, places
-from tests.servers import processes
+from benchmarks.serving import served
 
 CALLERS = 16
 ENDLESS = 1_000_000_000
@@ -108,7 +102,8 @@ def _over_http(report: Report, arena: Arena, max_age: float, what: str) -> None:
     bodies = _bodies(arena)
     seconds = 0.3 if report.quick else 1.5
     waits: dict[str, list[float]] = {}
-    with _served(arena.url, max_age) as port, on_cores(1):
+    environment = {apps.STORE: arena.url, apps.MAX_AGE: str(max_age)}
+    with served(environment, workers=1, threads=4) as port, on_cores(1):
 
         def contender(name: str, path: str) -> Callable[[], float]:
             def measure() -> float:
@@ -127,44 +122,6 @@ def _over_http(report: Report, arena: Arena, max_age: float, what: str) -> None:
         control = "bare again" if b == BARE else None
         report.compare(title, samples, a, b, unit="/s", better=RATE, control=control)
     report.compare(f"{title}: p99", late, "validate", BARE, unit="ms", control="bare again")
-
-
-@contextmanager
-def _served(store: str, max_age: float) -> Iterator[int]:
-    """gunicorn with one worker of four threads, on a core of its own."""
-    port = processes.free_port()
-    arguments = ["-w", "1", "--worker-class", "gthread", "--threads", "4", "-b", f"127.0.0.1:{port}"]
-    with on_cores(0):
-        server = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                *arguments,
-                "--log-level",
-                "error",
-                "benchmarks.apps:from_environment()",
-            ],
-            env={**os.environ, apps.STORE: store, apps.MAX_AGE: str(max_age)},
-        )
-    try:
-        _wait_for(port, server)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(15)
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
-    while server.poll() is None and time.monotonic() < until:
-        try:
-            requests.post(f"http://127.0.0.1:{port}{apps.BARE}", json={"domain": DOMAIN}, timeout=5)
-        except requests.ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("gunicorn did not answer")
 
 
 ARGUMENTS = (

@@ -77,7 +77,7 @@ def test_register_is_measured_alone_and_in_a_crowd_and_counts_right(place: str) 
     if "not measured" in printed and not on_ci():
         pytest.skip(printed)
 
-    assert len(RATIO.findall(printed)) == (16 if place == "SQLite" else 14)
+    assert len(RATIO.findall(printed)) == {"SQLite": 19, "PostgreSQL 1 ms": 20}.get(place, 16)
     assert f'{place}: rows written by all the "no" and repetitions: 0 seats, 0 entries' in printed
     found = re.search(r"counter ([\d,]+), seats ([\d,]+), entries ([\d,]+)", printed)
     assert found is not None
@@ -116,11 +116,22 @@ def test_guards_are_measured_against_the_same_view_without() -> None:
     printed = run("guards", "--places", "SQLite")
 
     assert titles(printed).count("sign-up, SQLite") == 3
-    assert titles(printed).count("what the decorator alone adds") == 3
-    assert len(RATIO.findall(printed)) == len(titles(printed)) == 9
+    assert titles(printed).count("what the decorator alone adds") == 4
+    assert len(RATIO.findall(printed)) == len(titles(printed)) == 11
     counted = re.findall(r"([\d,]+) users, ([\d,]+) seats", printed)
     assert len(counted) == 3
     assert all(users == seats != "0" for users, seats in counted)
+
+
+@pytest.mark.postgresql
+def test_registrations_are_measured_over_http_against_an_orm_and_against_nothing() -> None:
+    """With the same server, customers and bodies; and every seat that was given is there."""
+    printed = run("signup", "--places", "PostgreSQL")
+    if "not measured" in printed and not on_ci():
+        pytest.skip(printed)
+
+    assert len(RATIO.findall(printed)) == len(titles(printed)) == 3
+    assert re.search(r"PostgreSQL: [1-9][\d,]* seats in the service that all wanted", printed)
 
 
 def test_growth_is_measured_at_several_sizes_against_the_smallest() -> None:
