@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ E = TypeVar("E", Terms, Subscription)
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
+@lru_cache(maxsize=10_000)
 def terms(subscription: Subscription, plan_slug: str | None) -> Terms:
     """The terms of one subscription."""
     own = subscription.unlimited or subscription.own_limit is not None

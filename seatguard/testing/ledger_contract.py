@@ -449,6 +449,43 @@ class LedgerContract:
         (only,) = store.ledger.agreed(me.tenant, project.id, "test")
         assert only.subscription == test
 
+    def test_a_caller_who_comes_again_is_read_as_they_are_now(self, store: Store, clock: FrozenClock) -> None:
+        """Whatever changes about key, project, client, domains or services, the next read shows."""
+        engine = Seatguard(store, clock=clock)
+        me = engine.actor("test", "contract")
+        client = engine.clients.add(me, name="Client")
+        project = engine.projects.add(me, client.id, name="Project", domains=("one.example",))
+        key = engine.projects.add_key(me, project.id)
+        ((_, digest),) = digests(key.secret, None)
+        where = engine.where(project.id)
+
+        def arrived() -> Arrival:
+            found = store.ledger.arrive(digest)
+            assert found is not None
+            assert found == store.ledger.arrive(digest)
+            return found
+
+        assert arrived().agreed == ()
+        service = engine.subscriptions.add(me, project.id, limit=7)
+        assert [one.subscription for one in arrived().agreed] == [service]
+        engine.seats.take(me, where, "ada").require()
+        engine.seats.hold(me, where, "bob", seconds=60).require()
+        assert [(one.live, one.held) for one in arrived().agreed] == [(2, 1)]
+        engine.subscriptions.change_limit(me, service.id, limit=9)
+        assert [one.subscription.limit for one in arrived().agreed] == [9]
+        engine.projects.add_domain(me, project.id, "two.example")
+        assert sorted(arrived().known.domains) == ["one.example", "two.example"]
+        engine.projects.remove_domain(me, project.id, "one.example")
+        assert arrived().known.domains == ("two.example",)
+        engine.projects.change(me, project.id, name="Other")
+        assert arrived().known.project.name == "Other"
+        engine.clients.suspend(me, client.id)
+        assert arrived().known.client.state is ClientState.SUSPENDED
+        engine.projects.revoke_key(me, key.record.id)
+        assert arrived().known.key.revoked_at is not None
+        second = engine.subscriptions.add(me, project.id, limit=3)
+        assert {one.subscription.id for one in arrived().agreed} == {service.id, second.id}
+
     def test_of_what_is_not_there_nothing_is_read(
         self, store: Store, tenant: str, new_id: Uuid7, clock: FrozenClock
     ) -> None:

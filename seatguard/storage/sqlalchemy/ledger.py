@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -26,25 +26,20 @@ from seatguard.journal.ports import Search
 from seatguard.journal.rules import next_link, placed
 from seatguard.leases.model import Lease, Pool
 from seatguard.management.model import ManagementKey
-from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
+from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.rates.model import Window
 from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
+from seatguard.storage.sqlalchemy.arrivals import Arrivals, agreed
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.reads import SqlReads
 from seatguard.storage.sqlalchemy.statements import (
     ADD_ENTRY,
     AGREED,
-    AGREED_COLUMNS,
-    ARRIVE,
-    CLIENT_FIELDS,
     ENTRY_COLUMNS,
     ENTRY_FIELDS,
     GENERATION,
-    KEY_FIELDS,
-    PROJECT_FIELDS,
-    SUBSCRIPTION_FIELDS,
     advance,
     fields_of,
     list_records,
@@ -522,22 +517,12 @@ class SqlWork:
         self._connection.commit()
 
 
-def _record(record: type[R], fields: tuple[str, ...], values: Iterator[Any]) -> R:
-    """A record from the next values of a row."""
-    return record(**dict(zip(fields, values, strict=False)))
-
-
-def _agreed(row: Sequence[Any]) -> Agreed:
-    values = iter(row)
-    subscription = _record(Subscription, SUBSCRIPTION_FIELDS, values)
-    return Agreed(subscription, *values)
-
-
 class SqlLedger:
     """A ledger on a SQL database; see ``seatguard.storage.ports.Ledger``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._arrivals = Arrivals(database)
 
     @contextmanager
     def begin(self, tenant: str) -> Iterator[SqlWork]:
@@ -563,19 +548,11 @@ class SqlLedger:
             return []
         asked = {"tenant": tenant, "project": project, "mode": mode}
         rows = self._database.run(lambda runner: runner.all(AGREED, asked), write=False)
-        return [_agreed(row) for row in rows]
+        return [agreed(row) for row in rows]
 
     def arrive(self, digest: bytes) -> Arrival | None:
         """See ``Ledger.arrive``."""
-        rows = self._database.run(lambda runner: runner.all(ARRIVE, {"digest": digest}), write=False)
-        if not rows:
-            return None
-        first = iter(rows[0])
-        key, project = _record(ProjectKey, KEY_FIELDS, first), _record(Project, PROJECT_FIELDS, first)
-        client, names = _record(Client, CLIENT_FIELDS, first), next(first)
-        known = KnownKey(key, project, client, tuple((names or "").split()))
-        agreed = [row[-len(AGREED_COLUMNS) :] for row in rows]
-        return Arrival(known, tuple(_agreed(row) for row in agreed if row[0] is not None))
+        return self._arrivals.find(digest)
 
     def ready(self) -> None:
         """See ``Ledger.ready``."""

@@ -139,6 +139,14 @@ _DOMAINS = (
     .correlate(project)
     .scalar_subquery()
 )
+_WHOSE = (
+    join(project_key, project, project.c.id == project_key.c.project)
+    .join(client, client.c.id == project.c.client)
+    .outerjoin(
+        subscription,
+        and_(subscription.c.project == project.c.id, subscription.c.mode == project_key.c.mode),
+    )
+)
 ARRIVE = (
     select(
         *(project_key.c[name] for name in KEY_FIELDS),
@@ -148,18 +156,29 @@ ARRIVE = (
         *AGREED_COLUMNS,
     )
     .select_from(
-        join(project_key, project, project.c.id == project_key.c.project)
-        .join(client, client.c.id == project.c.client)
-        .outerjoin(
-            subscription,
-            and_(subscription.c.project == project.c.id, subscription.c.mode == project_key.c.mode),
+        _WHOSE.outerjoin(plan_version, plan_version.c.id == subscription.c.plan_version).outerjoin(
+            plan, plan.c.id == plan_version.c.plan
         )
-        .outerjoin(plan_version, plan_version.c.id == subscription.c.plan_version)
-        .outerjoin(plan, plan.c.id == plan_version.c.plan)
     )
     .where(project_key.c.digest == bindparam("digest"))
 )
 """Whose a key is: one row for each subscription, or one with nulls in the place of one."""
+
+STILL = (
+    select(
+        project_key.c.version,
+        project.c.version,
+        client.c.version,
+        _DOMAINS,
+        subscription.c.id,
+        subscription.c.version,
+        subscription.c.live,
+        subscription.c.held,
+    )
+    .select_from(_WHOSE)
+    .where(project_key.c.digest == bindparam("digest"))
+)
+"""By what it shows that nothing has changed since ``ARRIVE``, and the counters; rows as there."""
 
 SEAT_FIELDS = fields_of(Seat)
 SEAT_COLUMNS = [seat.c[name] for name in SEAT_FIELDS]
