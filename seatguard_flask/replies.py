@@ -25,6 +25,11 @@ def encode(body: dict[str, Any] | list[Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def text(value: str) -> bytes:
+    """A text as a member of a body."""
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
 class Written(Headers):
     """Headers whose pairs are our own words: they are not checked once more, one by one, to be kept."""
 

@@ -24,7 +24,8 @@ def validate(exchange: Exchange) -> Answer:
     caller = identify(exchange, asked.api_key, asked.domain)
     decision = exchange.engine.seats.check(caller.actor, caller.where(asked.service_type), since=began)
     if decision.allowed:
-        if not exchange.headers and not caller.access.allow_dev_domains:
+        plain = not exchange.headers and not caller.access.allow_dev_domains
+        if plain and exchange.settings.validate_max_age:
             advice.remember(environ, raw, asked.api_key.get_secret_value(), caller.domain, asked.service_type)
         return _allowed(exchange, decision.facts)
     exchange.headers.append(replies.age(decision.facts))

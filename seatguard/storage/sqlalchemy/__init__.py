@@ -22,5 +22,4 @@ def open_sql_store(url: str, *, clock: Clock, steady: Clock | None = None) -> St
     database.prepare()
     gate = SqlGate(database, clock)
     meters = sql_meters(database, clock, steady)
-    swift = None if database.is_sqlite else gate
-    return Store(SqlLedger(database), gate, gate.joined, counts_in_ledger=True, meters=meters, swift=swift)
+    return Store(SqlLedger(database), gate, gate.joined, counts_in_ledger=True, meters=meters, swift=gate)

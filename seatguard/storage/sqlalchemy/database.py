@@ -328,9 +328,9 @@ class Database:
             raise StorageUnavailable("all connections to the database are in use, and no new one was tried")
         if self.dialect.driver != "psycopg":
             return None
-        from seatguard.storage.sqlalchemy.patience import PatientConnection
+        from seatguard.storage.sqlalchemy.patience import connect
 
-        return PatientConnection.connect(*args, **options)
+        return connect(*args, **options)
 
     @contextmanager
     def _alive(self, write: bool) -> Iterator[Connection]:

@@ -55,6 +55,7 @@ from seatguard.storage.sqlalchemy.statements import (
     LAPSED,
     LOCK_POOL,
     NEW_SEAT_FIELDS,
+    OTHERS,
     POOL_COLUMNS,
     PUT_SEAT,
     RAISE_CEILING,
@@ -99,6 +100,10 @@ def _pool_from(subscription: str, row: Sequence[Any]) -> Pool:
         live=live,
         held=held,
     )
+
+
+def _nobody_lapses(seat: Seat) -> Draft:
+    raise ValueError(f"a service without holds has none that lapses: {seat!r}")
 
 
 class _Section:
@@ -225,6 +230,10 @@ class _Section:
             raise StorageUnavailable(
                 "the count would pass the cap although its row was locked; nothing was written"
             )
+
+    def is_alone(self) -> bool:
+        """Whether the project has no other subscription of the mode."""
+        return self._runner.first(OTHERS, {"subscription": self._id}) is None
 
     def _count(self, live: int, held: int) -> None:
         pool = self._pool
@@ -402,9 +411,23 @@ class SqlGate(_Verbs):
 
     def take_as_agreed(self, claim: Claim, entry: Draft) -> Taken | None:
         """See ``Swift.take_as_agreed``."""
-        if claim.subscription in self._tight or not self._database.takes_at_once:
+        if claim.subscription in self._tight:
             return None
-        return self._take_at_once(claim, entry, as_agreed=True)
+        if self._database.takes_at_once:
+            return self._take_at_once(claim, entry, as_agreed=True)
+        return self._database.run(
+            lambda runner: self._take_locked_as_agreed(runner, claim, entry), write=True
+        )
+
+    def _take_locked_as_agreed(self, runner: Runner, claim: Claim, entry: Draft) -> Taken | None:
+        """Where a file is locked anyway: the agreement is compared under the lock."""
+        section = _Section(runner, claim.tenant, claim.subscription, joined=False)
+        pool = section.pool()
+        if pool.held or pool.version != claim.admission.version or not section.is_alone():
+            return None
+        outcome = self._take(section, claim, entry, _nobody_lapses, None)
+        section.finish()
+        return outcome if isinstance(outcome, Taken) else None
 
     def _settle(self, outcome: Taken | AlreadyHeld, began: dt.datetime, *, written_here: bool) -> None:
         """Answer with a young seat of somebody else's making only when it is on disk; see ``postgres``.

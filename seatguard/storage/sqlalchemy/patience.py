@@ -15,15 +15,18 @@ WAIT = 2.0
 """Seconds to wait for one answer."""
 
 
-class PatientConnection(psycopg.Connection[Any]):
-    """A connection that is closed when the server does not answer in time.
+def connect(*args: Any, **options: Any) -> PatientConnection:
+    """A patient connection that reads ids as the text that they are to us.
 
-    It reads ids as the text that they are to us, not as objects of which the text would be made again.
+    Not as objects of which the text would be made again. Said afterwards: SQLAlchemy brings a map of its own.
     """
+    connection = PatientConnection.connect(*args, **options)
+    connection.adapters.register_loader("uuid", TextLoader)
+    return connection
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.adapters.register_loader("uuid", TextLoader)
+
+class PatientConnection(psycopg.Connection[Any]):
+    """A connection that is closed when the server does not answer in time."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for an answer, at most ``WAIT`` seconds.

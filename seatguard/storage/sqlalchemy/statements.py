@@ -196,6 +196,25 @@ READ_POOL = select(*POOL_COLUMNS).where(subscription.c.id == bindparam("subscrip
 LOCK_POOL = READ_POOL.with_for_update()
 """With parameters ``subscription`` and ``tenant``."""
 
+_other = subscription.alias("other")
+OTHERS = (
+    select(_other.c.id)
+    .select_from(
+        join(
+            subscription,
+            _other,
+            and_(
+                _other.c.project == subscription.c.project,
+                _other.c.mode == subscription.c.mode,
+                _other.c.id != subscription.c.id,
+            ),
+        )
+    )
+    .where(subscription.c.id == bindparam("subscription"))
+    .limit(1)
+)
+"""Another subscription of the same project and mode, if there is one."""
+
 TOUCH = (
     update(subscription)
     .where(subscription.c.id == bindparam("subscription_id"))
