@@ -149,8 +149,7 @@ GOALS: tuple[Goal | Shown, ...] = (
         at_most=0.2,
     ),
     Shown("P17", "rows written by a refusal", "tests/benchmarks/test_benchmarks_run.py"),
-    Shown("P18", "answered seats lost by a killed server", "tests/storage/test_haste.py"),
-    Shown("P18", "answered seats lost by killed workers", "tests/storage/test_crash.py"),
+    Shown("P18", "answered seats lost by a killed server or killed workers", "tests/storage/test_crash.py"),
     Goal("P19", "import: time", "import seatguard_flask", "import flask, sqlalchemy", at_most=1.1),
     # Five MiB more than the 44 of the two.
     Goal("P19", "import: memory", "import seatguard_flask", "import flask, sqlalchemy", at_most=1.11),
