@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from seatguard.decisions import Decision, Reason
 from seatguard.errors import InvalidInput, Misconfigured
@@ -104,11 +104,13 @@ def audit_stretch(stretch: Stretch, entries: Iterable[Entry], trusted: Mapping[i
     return audit_stream(head, entries, within, start=(stretch.first - 1, stretch.start))
 
 
-def audit_stretches(stretches: Sequence[Stretch]) -> Finding | None:
-    """The first of a stream's archived stretches that does not follow the one before."""
+def audit_stretches(stretches: Sequence[Stretch], archives: Container[str]) -> Finding | None:
+    """The first of a stream's archived stretches that does not follow the one before, or is in none of these
+    archives."""
     seq, link = 0, GENESIS
     for one in stretches:
-        if (one.first, one.start) != (seq + 1, link) or one.last < one.first:
+        follows = (one.first, one.start) == (seq + 1, link) and one.last >= one.first
+        if not follows or one.archive not in archives:
             return Finding("archive_altered", one.aggregate, one.stream, seq + 1)
         seq, link = one.last, one.link
     return None
@@ -131,8 +133,10 @@ def may_archive(before: dt.datetime, now: dt.datetime) -> None:
     """Whether entries of before that instant may leave the ledger.
 
     Raises:
-        InvalidInput: it is less than 31 days ago.
+        InvalidInput: it is less than 31 days ago, or has no time zone.
     """
+    if before.tzinfo is None:
+        raise InvalidInput.single("before", "invalid_date", "must have a time zone")
     if before > now - KEPT:
         raise InvalidInput.single(
             "before",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 
 from seatguard.actors import Actor
@@ -149,18 +149,11 @@ class JournalService:
                 for checkpoint in checkpoints
                 for stream, fact in checkpoint.heads.items()
             }
-            archived = bool(work.archives.list(limit=1).items)
             yield from _audit_archives(work)
+            archived = bool(work.archives.list(limit=1).items)
             for head in _all_heads(work):
                 owners.pop(head.stream, None)
-                stretches = list(every(work.stretches, stream=head.stream)) if archived else []
-                found = rules.audit_stretches(stretches) or rules.audit_stream(
-                    head,
-                    _entries(work, head.stream),
-                    trusted[head.stream],
-                    start=(stretches[-1].last, stretches[-1].link) if stretches else (0, rules.GENESIS),
-                    now=lambda: work.journal.head(head.aggregate, head.stream),  # noqa: B023 - called at once
-                )
+                found = _audit(work, head, trusted[head.stream], archived=archived)
                 if found is not None:
                     yield found
             for stream, seq in work.journal.ownerless(limit=MAX_PAGE):
@@ -213,19 +206,43 @@ class JournalService:
 
 def _audit_archives(work: Work) -> Iterator[Finding]:
     """Archives of which the ledger knows anything else than what was put on record."""
-    recorded = Search(aggregate="tenant", kind="journal.copied")
-    for archive in every(work.archives):
-        if not archive.finished:
-            continue  # its stretches come one by one, each with what leaves the ledger
-        found = work.journal.search(
-            dataclasses.replace(recorded, subject=archive.id), limit=1, after=None, newest_first=False
+
+    def said(kind: str, archive: str) -> list[object]:
+        search = Search(aggregate="tenant", kind=kind, subject=archive)
+        found = work.journal.search(search, limit=2, after=None, newest_first=False)
+        return [entry.data.get("digest") for entry in found.items]
+
+    for identifier in [one.id for one in every(work.archives)]:
+        copied, done = said("journal.copied", identifier), bool(said("journal.archived", identifier))
+        archive = work.archives.get(identifier)  # after what it is compared with: it may be finished just now
+        holds = copied == [archive.digest.hex()] and archive.finished >= done
+        if holds and archive.finished:
+            digest = b""
+            for stretch in every(work.stretches, archive=identifier):
+                digest = stretch.digest(digest)
+            holds = digest == archive.digest
+        if not holds:
+            yield Finding("archive_altered", "", identifier, 0)
+
+
+def _audit(work: Work, head: Head, trusted: Mapping[int, str], *, archived: bool) -> Finding | None:
+    """The first bad place of one stream, in what is known of its archives or in what the ledger has."""
+    stretches = list(every(work.stretches, stream=head.stream)) if archived else []
+    while True:
+        found = rules.audit_stretches(
+            stretches, {one.id for one in every(work.archives)} if stretches else ()
         )
-        said = [entry.data.get("digest") for entry in found.items]
-        digest = b""
-        for stretch in every(work.stretches, archive=archive.id):
-            digest = stretch.digest(digest)
-        if said != [archive.digest.hex()] or digest != archive.digest:
-            yield Finding("archive_altered", "", archive.id, 0)
+        found = found or rules.audit_stream(
+            head,
+            _entries(work, head.stream),
+            trusted,
+            start=(stretches[-1].last, stretches[-1].link) if stretches else (0, rules.GENESIS),
+            now=lambda: work.journal.head(head.aggregate, head.stream),
+        )
+        before = stretches
+        # Entries that were archived while they were read are missing from both.
+        if found is None or (stretches := list(every(work.stretches, stream=head.stream))) == before:
+            return found
 
 
 def _signed_since(work: Work, instant: dt.datetime) -> Iterator[Checkpoint]:

@@ -21,7 +21,7 @@ from sqlalchemy import delete, insert, select, update
 
 from seatguard import Actor, Seatguard, Store, open_store
 from seatguard.errors import Conflict, InvalidInput
-from seatguard.journal import archiving, files
+from seatguard.journal import archiving, files, service
 from seatguard.journal.model import Archive, Entry, Finding
 from seatguard.journal.ports import Search
 from seatguard.storage.sqlalchemy import ledger, tables
@@ -175,6 +175,9 @@ def test_archiving_again_changes_nothing(store: Store, clock: FrozenClock, tmp_p
 def test_recent_entries_are_refused(clock: FrozenClock, tmp_path: Path, days: int) -> None:
     """Of the last 31 days nothing leaves: the message names the last day that may be given."""
     world = World.in_memory()
+    with pytest.raises(InvalidInput) as caught:
+        world.engine.archives.archive(world.actor, before=dt.datetime(2020, 1, 1), file=tmp_path / "no.gz")
+    assert caught.value.code == "invalid_date"
     with pytest.raises(InvalidInput) as caught:
         world.engine.archives.archive(
             world.actor, before=world.clock() - dt.timedelta(days=days), file=tmp_path / "no.gz"
@@ -407,6 +410,22 @@ def test_a_ledger_changed_around_its_archives_is_found_out(
             connection.execute(update(stretch).where(mine).values(last=first.seq, link=first.link))
             connection.execute(delete(entry).where(entry.c.id == first.id))
 
+        def invent(connection: Any) -> None:
+            """An archive that was never made, as if it were being made now."""
+            (first, *_) = past.everything(past.service.id)
+            held = connection.execute(select(stretch).where(mine)).mappings().one()
+            one = connection.execute(select(archive)).mappings().one()
+            names = {column.name: column.key for column in archive.c} | {
+                column.name: column.key for column in stretch.c
+            }
+            invented = {names[name]: value for name, value in one.items()}
+            connection.execute(insert(archive).values({**invented, "id": past.quiet.id, "finished": False}))
+            more = {names[name]: value for name, value in held.items()}
+            follows = {"first": first.seq, "last": first.seq, "start": more["link"], "link": first.link}
+            ids = {"id": first.id, "archive": past.quiet.id}
+            connection.execute(insert(stretch).values({**more, **follows, **ids}))
+            connection.execute(delete(entry).where(entry.c.id == first.id))
+
         def hide(connection: Any) -> None:
             connection.execute(delete(stretch))
             connection.execute(delete(archive))
@@ -424,6 +443,11 @@ def test_a_ledger_changed_around_its_archives_is_found_out(
                 lambda connection: connection.execute(update(archive).values(digest=bytes(32))),
                 {"archive_altered"},
             ),
+            (
+                lambda connection: connection.execute(update(archive).values(finished=False)),
+                {"archive_altered"},
+            ),
+            (invent, {"archive_altered"}),
         ):
             with subtests.test(str(what)), raw.connection(write=True) as connection:
                 kept = [
@@ -440,6 +464,24 @@ def test_a_ledger_changed_around_its_archives_is_found_out(
                 connection.commit()
         assert past.findings() == []
         assert made.finished
+
+
+def test_an_audit_beside_an_archiver_finds_nothing(
+    database_url: str, clock: FrozenClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries that leave between two reads of the audit are not missing."""
+    with contextlib.closing(sql_store(database_url, clock)) as stores:
+        past = Past.build(next(stores), clock, tmp_path)
+        entries = service._entries
+
+        def late(work: Any, stream: str) -> Iterator[Entry]:
+            if stream == past.service.id and not past.file.exists():
+                past.archive()
+            return entries(work, stream)
+
+        monkeypatch.setattr(service, "_entries", late)
+        assert list(past.world.engine.journal.verify(past.world.actor)) == []
+        assert past.findings() == []
 
 
 def test_long_streams_leave_in_small_transactions(
