@@ -6,6 +6,7 @@ import datetime as dt
 import multiprocessing
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import select
 
 from seatguard import Actor, Decision, Seatguard, Where, open_store
 from seatguard.allowances import Concurrency
-from seatguard.clock import system_clock
+from seatguard.clock import system_clock, uptime
 from seatguard.leases.model import Lease, LeaseFacts, LeaseState
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
@@ -107,6 +108,41 @@ def free_at_its_end(arena: Arena) -> None:
     holder.kill()
     holder.join(10)
     worker.engine.close()
+
+
+def test_in_memory_a_place_is_free_at_its_end_and_not_before() -> None:
+    """Of a thread that died without a word, while the process's clock jumps an hour forward and back."""
+    ahead = [dt.timedelta()]
+    store = open_store("memory:", clock=lambda: system_clock() + ahead[0])
+    engine = Seatguard(store, clock=lambda: system_clock() + ahead[0])
+    actor = engine.actor("test", "worker")
+    client = engine.clients.add(actor, name="Client")
+    project = engine.projects.add(actor, client.id, name="Project")
+    engine.subscriptions.add(actor, project.id, limit=1)
+    where, allowance = engine.where(project.id), Concurrency(limit=1, lasts=1)
+
+    def ask(username: str) -> Decision[LeaseFacts]:
+        return engine.leases.checkout(actor, where, "floating", username, allowance=allowance)
+
+    before_it = uptime()
+    with ThreadPoolExecutor(1) as pool:
+        kept = pool.submit(ask, "ada").result().require().lease
+    assert kept is not None
+    after_it, asked = uptime(), 0
+    while True:
+        asked += 1
+        ahead[0] = dt.timedelta(hours=(1, -1, 0)[asked % 3])
+        before = uptime()
+        decision = ask("bob")
+        if decision.allowed:
+            break
+        assert before - after_it < allowance.lasts
+    taken = decision.facts.lease
+    assert taken is not None
+    assert uptime() - before_it >= allowance.lasts
+    assert taken.since >= kept.lapses_at
+    assert asked > 3
+    engine.close()
 
 
 def test_processes_of_a_sqlite_file_agree_on_the_time(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -19,6 +19,13 @@ Start = Callable[..., RedisServer]
 New = Callable[[str], str]
 
 ROUNDS = 5
+LOSS_WINDOW = 2.0
+"""Seconds. The documentation says 50 milliseconds and the time of a commit; here all share one machine."""
+
+
+def holders(seats: list[tuple[str, str]]) -> set[str]:
+    """Who sits there."""
+    return {holder for _, holder in seats}
 
 
 @pytest.mark.crash
@@ -46,30 +53,36 @@ def test_killed_server_that_syncs_always_loses_nothing(start_redis: Start, new_d
 
 @pytest.mark.crash
 @pytest.mark.parametrize("appendfsync", ["everysec", None])
-def test_killed_server_loses_at_most_what_was_not_relayed(
+def test_killed_server_loses_what_was_not_relayed_and_has_no_file(
     start_redis: Start, new_database: New, appendfsync: str | None
 ) -> None:
-    """With a worker running, a killed server that keeps nothing at all loses the last moments only: what the
-    ledger has comes back, and the count goes on from there."""
+    """`everysec`: the kernel has the file, so nothing is lost. Without a file exactly those lose their seats
+    who were answered and are not in the ledger yet, and the count goes on from what is there."""
     server = start_redis("valkey", appendfsync=appendfsync)
     arena = Arena.build(new_database("sqlite"), limit=1_000_000, gate=server.url())
     engine = arena.open()
     load = Load(engine, arena)
-    with Worker(arena.open()).running(), load.running():
-        load.until(300)
-        server.kill()
-        killed = time.monotonic()
-        load.until_outage()
-        server.restart()
-        load.until(len(load.seated) + 20)
+    with load.running():
+        with Worker(arena.open()).running():
+            load.until(300)
+            server.kill()
+            killed = time.monotonic()
+            load.until_outage()
+        # The relay has ended: what it had in hand is in the ledger or nowhere.
+        answered, in_ledger = set(load.seated), holders(copied(arena))
+        with Worker(arena.open()).running():
+            server.restart()
+            load.until(len(answered) + 20)
     there = seated(engine, arena)
-    lost = sorted(killed - load.seated[name] for name in load.seated.keys() - there)
-    window = lost[-1] if lost else 0.0
+    lost = answered - there
+    window = killed - min((load.seated[name] for name in lost), default=killed)
     print(
-        f"appendfsync {appendfsync}: lost {len(lost)} of {len(load.seated)},"
+        f"appendfsync {appendfsync}: lost {len(lost)} of {len(answered)},"
         f" the oldest {window * 1000:.0f} ms before the kill"
     )
-    assert window < 5.0
+    assert lost == (set() if appendfsync else answered - in_ledger)
+    assert window < LOSS_WINDOW
+    assert load.seated.keys() - lost <= there
     found = arena.audit()
     assert found["counter"] == found["rows"] == len(there)
     assert copied(arena) == kept(arena)
@@ -81,26 +94,32 @@ def test_flush_under_load_is_refilled_and_never_oversells(
     start_redis: Start, new_database: New, answer: str
 ) -> None:
     """FLUSHALL ten times while 8 threads claim: the gate fills itself from the ledger, the count never passes
-    the limit, and at the end gate and ledger have the same seats, as many as the limit. Where answers wait
-    for the ledger, nobody who was answered loses the seat."""
+    the limit, and at the end gate and ledger have the same seats, as many as the limit. Who loses a seat was
+    answered in the last moments before a flush; where answers wait for the ledger, nobody does."""
     server = start_redis("valkey")
     arena = Arena.build(new_database("sqlite"), limit=600, gate=f"{server.url()}?answer={answer}")
     engine = arena.open()
-    load = Load(engine, arena)
+    load, flushed = Load(engine, arena), list[float]()
     with Worker(arena.open()).running(), load.running():
         for turn in range(10):
             load.until(50 * (turn + 1))
             server.flush()
+            flushed.append(time.monotonic())
         load.until_refused()
     engine.relay()
     there = seated(engine, arena)
     lost = load.seated.keys() - there
-    print(f"10 flushes, answer {answer}: {len(load.seated)} acknowledged, {len(lost)} of them lost")
+    windows = [min(abs(flush - load.seated[name]) for flush in flushed) for name in lost]
+    print(
+        f"10 flushes, answer {answer}: {len(load.seated)} acknowledged, {len(lost)} of them lost,"
+        f" the furthest {max(windows, default=0) * 1000:.0f} ms from a flush"
+    )
     assert load.most <= 600
     assert len(there) == 600
     found = arena.audit()
     assert found["counter"] == found["rows"] == 600
     assert copied(arena) == kept(arena)
+    assert max(windows, default=0) < LOSS_WINDOW
     if answer == "ledger":
         assert not lost
 
