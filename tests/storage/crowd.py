@@ -130,6 +130,94 @@ def mix(number: int, barrier: Barrier, arena: Arena, attempts: int) -> tuple[Cou
     return answers, excess
 
 
+OTHERS, PROJECTS = 1000, 100
+"""How many subscriptions there are beside the hot one, and to how many projects they belong."""
+
+
+def many_subscriptions(arena: Arena) -> list[str]:
+    """Put a thousand subscriptions of one seat beside the arena's, ten to a project; the projects."""
+    engine = arena.open()
+    actor = engine.actor("test", "arena", tenant=arena.tenant)
+    client = engine.clients.add(actor, name="Other client")
+    projects = []
+    for one in range(PROJECTS):
+        projects.append(engine.projects.add(actor, client.id, name=f"Project {one}").id)
+        for number in range(OTHERS // PROJECTS):
+            engine.subscriptions.add(actor, projects[-1], limit=1, type=f"type{number}")
+    engine.close()
+    return projects
+
+
+def mix_hot_and_many(
+    number: int, barrier: Barrier, arena: Arena, projects: list[str], attempts: int
+) -> tuple[Counter[str], dict[str, str]]:
+    """Every second act on the hot subscription, the others on one after the other of the thousand, now and
+    then on the neighbor's: takes, holds that are confirmed or not, releases.
+
+    Returns:
+        the answers, and of each user who has a seat at the end: in which project.
+    """
+    engine = arena.open()
+    actor = engine.actor("test", f"process{number}", tenant=arena.tenant)
+    chance = random.Random(number)
+    answers: Counter[str] = Counter()
+    seated: dict[str, str] = {}
+    barrier.wait()
+    for attempt in range(attempts):
+        visitor = number ^ 1 if chance.random() < 0.2 else number
+        one = (attempt // 2 * 8 + visitor) % OTHERS
+        is_hot = attempt % 2 == 0
+        project = arena.project if is_hot else projects[one % PROJECTS]
+        where = engine.where(project, type="web" if is_hot else f"type{one // PROJECTS}")
+        username, act = f"user{number}-{attempt}", chance.random()
+        if act < 0.7:
+            decision = engine.seats.take(actor, where, username)
+        else:
+            decision = engine.seats.hold(actor, where, username, seconds=3600)
+            if decision.allowed and act < 0.85:
+                assert decision.facts.seat is not None
+                engine.seats.confirm(actor, where, decision.facts.seat.id).require()
+                answers["confirmed"] += 1
+        answers[("hot " if is_hot else "") + decision.reason.value] += 1
+        if decision.allowed:
+            seated[username] = project
+            if chance.random() < 0.3:
+                assert engine.seats.release(actor, where, username).allowed
+                del seated[username]
+    engine.close()
+    return answers, seated
+
+
+def check_hot_and_many(
+    arena: Arena, projects: list[str], results: list[tuple[Counter[str], dict[str, str]]]
+) -> Counter[str]:
+    """Who sits where is what the processes were told; all checkers find nothing. Returns the answers."""
+    engine = arena.open()
+    actor = engine.actor("test", "check", tenant=arena.tenant)
+    engine.relay()
+    there = {}
+    for project in (arena.project, *projects):
+        after = None
+        while True:
+            page = engine.seats.list(actor, engine.where(project), limit=200, after=after)
+            there |= {seat.holder: project for seat in page.items}
+            after = page.after
+            if after is None:
+                break
+    assert there == {user: project for _, seated in results for user, project in seated.items()}
+    assert list(engine.verify(actor)) == []
+    assert list(engine.journal.verify(actor)) == []
+    hot = engine.seats.usage(actor, arena.subscription).live
+    assert hot == sum(project == arena.project for project in there.values())
+    answers = sum((answers for answers, _ in results), Counter())
+    kinds: Counter[str] = Counter(entry.kind for entry in engine.journal.export(actor))
+    allowed, confirmed = answers["hot allowed"] + answers["allowed"], answers.pop("confirmed")
+    assert kinds["seat.taken"] + kinds["seat.held"] == allowed + confirmed
+    assert kinds["seat.released"] + kinds["hold.released"] == allowed - len(there)
+    engine.close()
+    return answers
+
+
 def measure(label: str, began: float, attempts: int) -> None:
     """Say how fast it went; nothing is asserted about time."""
     print(f"{label}: {attempts / (time.monotonic() - began):.0f} attempts/s")

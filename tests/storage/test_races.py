@@ -10,7 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from seatguard import Seatguard
-from tests.storage.crowd import Arena, crowd, measure, mix, register_all
+from tests.storage.crowd import (
+    OTHERS,
+    Arena,
+    check_hot_and_many,
+    crowd,
+    many_subscriptions,
+    measure,
+    mix,
+    mix_hot_and_many,
+    register_all,
+)
 
 pytestmark = pytest.mark.races
 
@@ -39,6 +49,20 @@ def test_mixed_traffic_never_passes_the_cap(database_url: str, database: str) ->
     assert sum(answers.values()) == PROCESSES * 250
     assert {"allowed", "limit_reached", "already_held", "not_held"} <= set(answers)
     arena.audit()
+
+
+def test_one_hot_and_a_thousand_subscriptions(database_url: str, database: str) -> None:
+    """Half of all acts on one subscription of 200 seats, half on 1,000 of one seat each, some of which two
+    processes want: exact on all."""
+    arena = Arena.build(database_url, limit=200)
+    projects = many_subscriptions(arena)
+    began = time.monotonic()
+    results = crowd(mix_hot_and_many, PROCESSES, arena, projects, 250)
+    measure(f"{database}: 8 processes x 250 on one hot and 1,000 others", began, PROCESSES * 250)
+    answers = check_hot_and_many(arena, projects, results)
+    assert sum(answers.values()) == PROCESSES * 250
+    assert min(answers["hot allowed"], answers["hot limit_reached"], answers["limit_reached"]) > 0
+    assert answers["allowed"] > OTHERS // 2
 
 
 def test_threads_in_memory_never_oversell() -> None:
