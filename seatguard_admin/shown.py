@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from seatguard.reports import rules
 from seatguard.reports.model import Count, ServiceRow, Standing
 from seatguard_admin import charts, protection
 from seatguard_admin.desk import Desk
+
+_MOMENT = re.compile(r"\b\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +258,20 @@ class Shown:
     def local(self, instant: dt.datetime) -> dt.datetime:
         """An instant in the reader's zone."""
         return instant.astimezone(self.preferences.tz())
+
+    def prose(self, text: str) -> str:
+        """A sentence of the engine's, its instants and days told as everywhere on the page."""
+
+        def told(found: re.Match[str]) -> str:
+            try:
+                moment = dt.datetime.fromisoformat(found[0])
+            except ValueError:
+                return found[0]
+            if len(found[0]) == len("2026-01-31"):
+                return self.day(moment.date())
+            return f"{self.when(moment)} {self.zone}"
+
+        return _MOMENT.sub(told, text)
 
     def clock(self, instant: dt.datetime) -> str:
         """The time of day, to the second."""

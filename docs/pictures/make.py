@@ -23,6 +23,7 @@ PICTURES = {
     "dashboard-dark": ("/", "dark", 1200, 760),
     "services": ("/services", "light", 1200, 560),
     "services-phone": ("/services", "light", 390, 760),
+    "plan": ("/plans/team", "light", 1200, 640),
     "activity": ("/activity", "light", 1200, 560),
 }
 

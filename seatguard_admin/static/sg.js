@@ -343,6 +343,11 @@ async function theme(form) {
 }
 
 function prepare(within) {
+  // Of a row of tabs that is wider than the window, the current one is in sight.
+  all(".sg-tabs-box", within).forEach((box) => {
+    const tab = one("[aria-current]", box);
+    if (tab && box.scrollWidth > box.clientWidth) box.scrollLeft = tab.offsetLeft - box.clientWidth / 3;
+  });
   all("[data-sg-bulk]", within).forEach((bar) => { bar.hidden = true; });
   all("[data-sg-tabs]", within).forEach(languages);
   all("[data-sg-typed]", within).forEach((field) => {

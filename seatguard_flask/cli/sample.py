@@ -13,6 +13,17 @@ from seatguard.projects.rules import MAX_LIVE_KEYS, is_live
 CLIENT = "demo"
 DOMAIN = "yourdomain.com"
 TYPE = "standard"
+OFFER = {
+    "quotas": {"storage": {"gigabytes": 500}},
+    "rate_limits": {"api": {"requestsPerMinute": 600}},
+    "features": {"sso": True},
+    "prices": [
+        {"currency": "EUR", "amount": 4900, "per_seat": 500},
+        {"currency": "USD", "amount": 5500, "per_seat": 600},
+    ],
+    "interval": "month",
+    "trial_days": 14,
+}
 
 
 def prepare(engine: Seatguard, actor: Actor, key_file: Path) -> dict[str, str | int | None]:
@@ -65,7 +76,7 @@ def manifest(today: dt.date) -> Manifest:
     return Manifest(
         plans=(
             PlanSpec(slug="standard", name="Standard", seats=100),
-            PlanSpec(slug="team", name="Team", seats=50),
+            PlanSpec(slug="team", name="Team", seats=50, offer=OFFER),
             PlanSpec(slug="open", name="Open end", seats=None),
         ),
         clients=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gettext
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 
 import pytest
 
@@ -12,7 +13,8 @@ from seatguard_admin.translations import DOMAIN, LOCALES, Words
 from tests.admin.conftest import Read
 from tests.admin.messages import texts
 from tests.admin.places import places
-from tests.admin.sample import Sample
+from tests.admin.pseudo import CLOSE, OPEN, speak
+from tests.admin.sample import CLIENTS, Sample
 
 PLACES = re.compile(r"%\(\w+\)[sd]|%%")
 
@@ -68,6 +70,59 @@ def test_one_and_many() -> None:
         words = Words(language)
         for count, told in ((1, one), (2, many)):
             assert words.n("%(count)s service", "%(count)s services", count, count=count) == told
+
+
+class _Said(HTMLParser):
+    """Collects what is shown or read out and stands in no text: neither translated nor marked as data."""
+
+    DATA = frozenset(
+        {"bdi", "code", "pre", "kbd", "time", "option", "title", "style", "script", "ins", "del"}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bare: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("input", "link", "meta", "use", "rect", "line", "polyline", "path", "img", "br"):
+            self._inside.append(tag)
+        self._look([value for name, value in attrs if name in ("placeholder", "alt") and value])
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.DATA.intersection(self._inside):
+            self._look([data.strip()])
+
+    def _look(self, texts: list[str]) -> None:
+        for text in texts:
+            rest, before = text, None
+            while rest != before:
+                rest, before = re.sub(f"{OPEN}[^{OPEN}{CLOSE}]*{CLOSE}", "", rest), rest
+            # A single word is a name or a code; two are said by somebody.
+            if re.search("[A-Za-z]{2,} [A-Za-z]{2,}", rest):
+                self.bare.append(text)
+
+
+def test_every_text_on_every_page_is_translated(
+    sample: Sample, reader: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a language of brackets what is outside them is a name, a code, a number, or somebody's data."""
+    speak(monkeypatch)
+    ada, bare = reader(sample), set()
+    for path in places(sample):
+        if path == "/api-docs":
+            continue  # the document of the API has one language
+        said = _Said()
+        said.feed(ada.text(path))
+        bare.update(said.bare)
+    # Fields of entries are told as they are on record.
+    told = ["external id", "old ends at", "priority support"]
+    known = [*CLIENTS, "Back office", *told]
+    assert sorted(text for text in bare if not any(name in text for name in known)) == []
 
 
 @pytest.mark.parametrize("header", ["de-DE,de;q=0.9,en;q=0.5", "de"])

@@ -194,7 +194,7 @@ def test_without_scripts_everything_still_works(sample: Sample, visit: Open) -> 
         page.get_by_role("button", name="Change limit").click()
         assert page.get_by_text("Changed the limit: 10 → 40.").is_visible()
         window.open("/activity")
-        page.locator("summary").first.click()
+        page.locator(".sg-event-line").first.click()
         assert page.get_by_text("admin:ada").first.is_visible()
         page.get_by_role("button", name="Open navigation").click()
         assert page.get_by_role("link", name="Plans").is_visible()
@@ -241,6 +241,51 @@ def test_shortcuts_can_be_switched_off(sample: Sample, serve: Serve, visit: Open
     page.keyboard.press("Control+k")
     assert page.evaluate("document.activeElement.id") != "sg-q"
     assert not page.locator("#sg-palette").is_visible()
+
+
+def test_a_plan_gets_another_version(sample: Sample, serve: Serve, visit: Open) -> None:
+    """Rows are added and filled in, the changes looked at, gone back on, and published."""
+    window = visit(serve(sample))
+    page = window.open("/plans/team")
+    page.get_by_role("link", name="New version").click()
+    page.get_by_role("button", name=re.compile("^Add a row.*Prices$")).click()
+    page.get_by_label("Prices: Currency").last.fill("USD")
+    page.get_by_label("Prices: Amount").last.fill("59")
+    page.get_by_role("textbox", name="Seats", exact=True).fill("150")
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("row", name="Seats 100 150").wait_for()
+    assert page.get_by_role("row", name="Price in USD none 59.00 USD").is_visible()
+    assert page.get_by_text("Changes 6 services now").is_visible()
+    page.get_by_role("button", name="Back to editing").click()
+    page.get_by_role("textbox", name="Days of trial").fill("30")
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("button", name="Publish version 4").click()
+    page.get_by_text("Published version 4.").wait_for()
+    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("row", name="Days of trial 14 30").wait_for()
+    assert sample.engine.catalog.current(sample.actor, "team").seats == 150
+    assert window.wrong == []
+
+
+def test_a_view_is_saved_found_and_removed(sample: Sample, serve: Serve, visit: Open) -> None:
+    """The filters under a name, with their number, from the list itself."""
+    window = visit(serve(sample))
+    page = window.open("/services")
+    page.get_by_text("More filters").click()
+    page.get_by_label("At least % taken").fill("100")
+    page.wait_for_url("**util_gte=100**")
+    page.get_by_role("link", name="Save view").click()
+    page.get_by_role("textbox", name="Name").fill("Packed")
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_text("Saved the view Packed.").wait_for()
+    window.open("/services")
+    page.get_by_role("link", name=re.compile("^Packed")).click()
+    page.wait_for_url("**util_gte=100**")
+    page.get_by_role("link", name="Remove view").click()
+    page.get_by_role("button", name="Remove view").click()
+    page.get_by_text("Removed the view Packed.").wait_for()
+    assert page.get_by_role("link", name=re.compile("^Packed")).count() == 0
+    assert window.wrong == []
 
 
 def test_the_dashboard_keeps_itself_new(sample: Sample, serve: Serve, visit: Open) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.admin.places import places
+from tests.admin.pseudo import speak
 from tests.admin.sample import Sample
 from tests.browser.conftest import SHOTS, Open
 
@@ -97,6 +98,40 @@ def test_pages_reflow_at_320_pixels(stock: Sample, shown: str, visit: Open) -> N
     for path in places(stock):
         page = window.open(path)
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), path
+
+
+def test_texts_half_as_long_again_have_room(
+    stock: Sample, shown: str, visit: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a language 40 percent longer than English nothing is cut off at the side, wide or narrow, and no
+    button lies over another."""
+    speak(monkeypatch)
+    paths = ["/", "/services", "/activity", "/clients", "/plans", "/plans/team"]
+    paths.append(f"/services/{stock.service}")
+    faults = []
+    for width in (1440, 768, 390, 320):
+        window = visit(shown, width=width)
+        for path in paths:
+            page = window.open(path)
+            assert "\u27e6" in page.content()
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                faults.append((width, path, "wider than the window"))
+            if over := page.evaluate(OVERLAPS):
+                faults.append((width, path, over))
+            page.screenshot(path=SHOTS / f"pseudo{re.sub(r'[^a-z]+', '_', path)[:12]}-{width}.png")
+    assert faults == []
+
+
+OVERLAPS = """() => {
+  const shown = ".sg-page .sg-button, .sg-page .sg-kpi > span, .sg-page .sg-chip";
+  const boxes = [...document.querySelectorAll(shown)]
+    .filter((one) => one.offsetParent && !one.closest("details:not([open]) > :not(summary)"))
+    .map((one) => [one.textContent.trim(), one.getBoundingClientRect()]);
+  const beside = (a, b) => a.left < b.right - 1 && b.left < a.right - 1;
+  const over = (a, b) => beside(a, b) && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return boxes.flatMap(([one, a], at) =>
+    boxes.slice(at + 1).filter(([, b]) => over(a, b)).map(([other]) => `${one} / ${other}`));
+}"""
 
 
 def test_a_page_of_services_shows_eleven_rows(shown: str, visit: Open) -> None:
