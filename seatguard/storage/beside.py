@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
@@ -40,6 +40,19 @@ class Home(Protocol):
 
         Seats and entries are the section's alone; the unit is committed by whoever runs it.
         """
+
+    def within_all(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section]], T]
+    ) -> T:
+        """As :meth:`within` for several subscriptions, locked in the order of their ids.
+
+        ``act`` is given the sections of those that there are.
+        """
+
+    def within_units(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section], Work], T]
+    ) -> T:
+        """As :meth:`within_all`, with the ledger's other records as in :meth:`within_unit`."""
 
     def seats_named(self, tenant: str, holder_key: str) -> int:
         """See ``Gate.seats_named``."""

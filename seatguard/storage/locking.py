@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar, assert_never
 
@@ -119,12 +119,27 @@ class LockingGate(ABC):
         """
         return self._within(tenant, subscription, act)
 
-    @abstractmethod
     def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
-        """As :meth:`within`, with the ledger's other records in the same unit.
+        """See ``seatguard.storage.beside.Home.within_unit``."""
 
-        Seats and entries are the section's alone; the unit is committed by whoever runs it.
-        """
+        def unit(sections: Mapping[str, Section], work: Work) -> T:
+            if subscription not in sections:
+                raise NotFound("subscription", subscription)
+            return act(sections[subscription], work)
+
+        return self.within_units(tenant, (subscription,), unit)
+
+    @abstractmethod
+    def within_all(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section]], T]
+    ) -> T:
+        """See ``seatguard.storage.beside.Home.within_all``."""
+
+    @abstractmethod
+    def within_units(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section], Work], T]
+    ) -> T:
+        """See ``seatguard.storage.beside.Home.within_units``."""
 
     @abstractmethod
     def seat(self, tenant: str, subscriptions: Sequence[str], seat_id: str) -> Seat | None:

@@ -267,7 +267,7 @@ def test_no_place_is_given_twice_by_a_gate(gate_url: str, new_database: Callable
     """While two relays move what happens; at the end the ledger has a copy of the very leases."""
     arena = Arena.build(new_database("sqlite"), limit=1, gate=gate_url)
     with Worker(arena.open()).running(), Worker(arena.open()).running():
-        check_books(arena, 40, gate_url)
+        check_books(arena, 25, gate_url)
     at_gate, in_ledger = arena.open(), replace(arena, gate=None).open()
     actor = at_gate.actor("test", "audit", tenant=arena.tenant)
     for name in ("floating", "sessions"):

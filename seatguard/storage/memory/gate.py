@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -115,11 +115,21 @@ class MemoryGate(LockingGate):
         with self._rows.unit():
             return act(_Section(self._rows, self._subscription(tenant, subscription)))
 
-    def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
-        """See ``LockingGate.within_unit``."""
-        return self._within(
-            tenant, subscription, lambda section: act(section, MemoryWork(self._rows, tenant))
-        )
+    def within_all(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section]], T]
+    ) -> T:
+        """See ``LockingGate.within_all``."""
+        with self._rows.unit():
+            found = (self._rows.records["subscriptions"].get(one) for one in subscriptions)
+            there = [cast(Subscription, one) for one in found if one is not None and one.tenant == tenant]
+            return act({one.id: _Section(self._rows, one) for one in there})
+
+    def within_units(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section], Work], T]
+    ) -> T:
+        """See ``LockingGate.within_units``."""
+        work = MemoryWork(self._rows, tenant)
+        return self.within_all(tenant, subscriptions, lambda sections: act(sections, work))
 
     def usage(self, tenant: str, subscription: str) -> Usage:
         """See ``Gate.usage``."""

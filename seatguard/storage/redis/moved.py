@@ -26,3 +26,8 @@ class Moved:
     seats: Callable[[Section], None] | None = None
     records: Callable[[Work], None] | None = None
     usage: tuple[Sequence[str], ...] = ()
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The tenant and the subscription."""
+        return self.entries[0].tenant, self.entries[0].stream

@@ -104,7 +104,7 @@ class Pools:
         with self._filling[shard_of(subscription)]:
             before = self._server.field(keys_of(subscription)[1], "generation") or b""
             if self.once("count", tenant, subscription)[0] == b"unknown":
-                self._relay.drain(shard_of(subscription))
+                self._relay.bring(subscription)
                 self._home.within_unit(
                     tenant,
                     subscription,

@@ -6,13 +6,14 @@ import json
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 from cachetools import LRUCache
 
-from seatguard.errors import Conflict, NotFound
+from seatguard.errors import Conflict, NotFound, StorageUnavailable
 from seatguard.idempotency.model import Reply
 from seatguard.journal.model import Draft
 from seatguard.seats.model import Seat
@@ -28,6 +29,14 @@ logger = logging.getLogger("seatguard.gate")
 
 _AT_ONCE = 1000
 
+_TOGETHER = 100
+"""How many subscriptions are locked in one transaction of the ledger."""
+
+_OUTAGE = 3
+"""So many subscriptions that cannot be written, the first ones tried, and the ledger counts as away."""
+
+Groups: TypeAlias = Mapping[str, Sequence[Moved]]
+"""Messages by their subscriptions, of one tenant."""
 
 _OTHERS: dict[bytes, Callable[[dict[bytes, bytes]], Moved]] = {
     b"usage": usage_copy.moved,
@@ -36,8 +45,16 @@ _OTHERS: dict[bytes, Callable[[dict[bytes, bytes]], Moved]] = {
 """Who reads what is not about a seat, by the field that such a message has."""
 
 
-def _read(fields: dict[bytes, bytes]) -> Moved:
-    """What a script wrote; see ``record`` in ``lua/_writing.lua``, and those of the slices in its folders."""
+def _read(fields: dict[bytes, bytes]) -> Moved | Exception:
+    """What a script wrote, or why it cannot be read."""
+    try:
+        return _message(fields)
+    except (LookupError, TypeError, ValueError) as error:
+        return error
+
+
+def _message(fields: dict[bytes, bytes]) -> Moved:
+    """See ``record`` in ``lua/_writing.lua``, and those of the slices in its folders."""
     for name, read in _OTHERS.items():
         if name in fields:
             return read(fields)
@@ -53,12 +70,67 @@ def _read(fields: dict[bytes, bytes]) -> Moved:
     )
 
 
+class Stuck(StorageUnavailable):
+    """Entries of these subscriptions could not be moved; all others were."""
+
+    def __init__(self, why: Mapping[str, Exception]) -> None:
+        self.subscriptions = frozenset(why)
+        name, error = next(iter(why.items()))
+        super().__init__(
+            f"entries of {len(why)} subscriptions wait, of {name or 'an unknown one'} because of: {error}"
+        )
+
+
+class _Stream:
+    """What waits in one shard, read from the oldest entry on."""
+
+    def __init__(self, server: Server, shard: int, length: int) -> None:
+        self.left = length
+        self.found: list[tuple[bytes, Moved | Exception]] = []
+        self._server = server
+        self._key = journal_of(shard)
+        self._counts = generation_of(shard)
+        self._generation = b""
+        self._after: bytes | None = None
+        self._holds = False
+        self._again = 2
+
+    def read(self) -> None:
+        """Read the next ones into ``found``."""
+        self._generation = self._server.get(self._counts) or b""
+        found = self._server.entries(self._key, after=self._after, most=_AT_ONCE)
+        self.found = [(one, _read(fields)) for one, fields in found]
+        if not found:
+            self.left = 0
+
+    def acknowledge(self, stuck: Container[str]) -> None:
+        """Let go of those that the ledger has, up to the first one that it has not."""
+        if not self.found:
+            return
+        done = b""
+        for one, message in self.found:
+            self._holds = self._holds or isinstance(message, Exception) or message.place[1] in stuck
+            if self._holds:
+                break
+            done = one
+        # A stream that was emptied and begun anew meanwhile has other entries under these ids.
+        keys = (self._counts, *[self._key] * 6)
+        arguments = ("", "", self._generation, done)
+        if done and self._server.run("acknowledge", keys, arguments)[0] == b"other" and self._again:
+            # Perhaps only marked as unknown, by a restart that this very call has noticed.
+            self._again, self._after = self._again - 1, None
+            return
+        self._after = self.found[-1][0]
+        self.left -= len(self.found)
+
+
 class Relay:
     """Moves entries. Any number of relays may run together, and any may die at any point.
 
     Everybody reads a shard's stream from its oldest entry on and writes a subscription's entries in their
-    order, with its row locked, leaving out those that are there already. An entry goes from the stream when
-    the ledger has it and all before it.
+    order, with its row locked, leaving out those that are there already: many subscriptions in one
+    transaction, or each in its own where that fails. An entry goes from the stream when the ledger has it and
+    all before it.
     """
 
     def __init__(self, server: Server, home: Home) -> None:
@@ -75,30 +147,24 @@ class Relay:
             how many entries were moved.
 
         Raises:
+            Stuck: of some subscriptions the ledger did not take them.
             StorageUnavailable: gate or ledger did not answer in time; what was moved stays moved.
         """
         lengths = self._server.lengths([journal_of(shard) for shard in range(SHARDS)])
-        return sum(self.drain(shard) for shard, length in enumerate(lengths) if length)
+        return self._move([_Stream(self._server, *one) for one in enumerate(lengths)])
 
     def drain(self, shard: int) -> int:
-        """Move everything that waits in one shard now."""
-        moved, again = 0, 2
-        key = journal_of(shard)
-        waiting = self._server.lengths([key])[0]
-        while waiting > 0:
-            generation = self._server.get(generation_of(shard)) or b""
-            found = self._server.entries(key, most=_AT_ONCE)
-            if not found:
-                break
-            moved += self._write([_read(fields) for _, fields in found])
-            arguments = ("", "", generation, found[-1][0])
-            # A stream that was emptied and begun anew meanwhile has other entries under these ids.
-            keys = (generation_of(shard), *[key] * 6)
-            if self._server.run("acknowledge", keys, arguments)[0] == b"other" and again:
-                again -= 1  # perhaps only marked as unknown, by a restart that this very call has noticed
-                continue
-            waiting -= len(found)
-        return moved
+        """Move everything that waits in one shard now; as :meth:`run`."""
+        (length,) = self._server.lengths([journal_of(shard)])
+        return self._move([_Stream(self._server, shard, length)])
+
+    def bring(self, subscription: str) -> None:
+        """Move what waits of one subscription, and what waits beside it if that can be moved."""
+        try:
+            self.drain(shard_of(subscription))
+        except Stuck as stuck:
+            if subscription in stuck.subscriptions or "" in stuck.subscriptions:
+                raise
 
     def confirm(self, entry: Draft, stands: Callable[[Section], bool]) -> bool:
         """Bring an entry that was just written into the ledger, with all that waits beside it.
@@ -114,7 +180,7 @@ class Relay:
         shard = shard_of(entry.stream)
         with self._turn[shard]:
             if entry.id not in self._brought:
-                self.drain(shard)
+                self.bring(entry.stream)
             if entry.id in self._brought:
                 return True
         return self._home.within(entry.tenant, entry.stream, stands)
@@ -124,35 +190,76 @@ class Relay:
         found = self._server.entries(journal_of(shard_of(subscription)), most=10 * _AT_ONCE)
         return any(json.loads(fields[b"entry"])[3] == subscription for _, fields in found)
 
-    def _write(self, batch: Sequence[Moved]) -> int:
-        by_subscription: defaultdict[tuple[str, str], list[Moved]] = defaultdict(list)
-        for one in batch:
-            by_subscription[one.entries[0].tenant, one.entries[0].stream].append(one)
+    def _move(self, streams: Sequence[_Stream]) -> int:
         moved = 0
-        for (tenant, subscription), group in by_subscription.items():
-            try:
-                count, there = self._moved(tenant, subscription, group)
-            except NotFound:
-                logger.error("entries of subscription %s have no place in the ledger", subscription)
-                continue
-            moved += count
-            with self._noting:
-                self._brought.update(dict.fromkeys(there))
+        stuck: dict[str, Exception] = {}
+        while streams := [stream for stream in streams if stream.left > 0]:
+            batch: list[Moved] = []
+            for stream in streams:
+                stream.read()
+                for _, message in stream.found:
+                    if isinstance(message, Exception):
+                        stuck[""] = message
+                    else:
+                        batch.append(message)
+            moved += self._write(batch, stuck)
+            for stream in streams:
+                stream.acknowledge(stuck)
+        if stuck:
+            raise Stuck(stuck) from next(iter(stuck.values()))
         return moved
 
-    def _moved(self, tenant: str, subscription: str, group: Sequence[Moved]) -> tuple[int, set[str]]:
-        place = partial(self._placed, group)
-        if not any(one.records is not None or one.usage for one in group):
-            return self._home.within(tenant, subscription, place)
+    def _write(self, batch: Sequence[Moved], stuck: dict[str, Exception]) -> int:
+        """Write a batch; those of which subscriptions could not be written go into ``stuck``."""
+        groups: defaultdict[tuple[str, str], list[Moved]] = defaultdict(list)
+        for one in batch:
+            if one.place[1] not in stuck:  # else this would come before what waits
+                groups[one.place].append(one)
+        alike: defaultdict[tuple[str, bool], list[str]] = defaultdict(list)
+        for (tenant, subscription), group in groups.items():
+            records = any(one.records is not None or one.usage for one in group)
+            alike[tenant, records].append(subscription)
+        moved = 0
+        for (tenant, records), names in alike.items():
+            for first in range(0, len(names), _TOGETHER):
+                some = {name: groups[tenant, name] for name in names[first : first + _TOGETHER]}
+                moved += self._write_together(tenant, some, stuck, records=records)
+        return moved
+
+    def _write_together(
+        self, tenant: str, groups: Groups, stuck: dict[str, Exception], *, records: bool
+    ) -> int:
         try:
-            return self._home.within_unit(tenant, subscription, place)
-        except Conflict:
-            return self._home.within_unit(tenant, subscription, partial(place, careful=True))
+            return self._written(tenant, groups, records=records)
+        except Exception as error:  # noqa: BLE001 - who has moved all others raises it
+            if len(groups) == 1:
+                stuck.update(dict.fromkeys(groups, error))
+                return 0
+        moved, failed = 0, 0
+        for subscription, group in groups.items():
+            moved += self._write_together(tenant, {subscription: group}, stuck, records=records)
+            failed += subscription in stuck
+            if failed == _OUTAGE and set(stuck) >= set(list(groups)[:_OUTAGE]):
+                raise Stuck(stuck)  # nothing can be moved: the ledger is away
+        return moved
+
+    def _written(self, tenant: str, groups: Groups, *, records: bool) -> int:
+        place, names = partial(self._placed, groups), tuple(groups)
+        if not records:
+            moved, there = self._home.within_all(tenant, names, place)
+        else:
+            try:
+                moved, there = self._home.within_units(tenant, names, place)
+            except Conflict:
+                moved, there = self._home.within_units(tenant, names, partial(place, careful=True))
+        with self._noting:
+            self._brought.update(dict.fromkeys(there))
+        return moved
 
     def _placed(
         self,
-        group: Sequence[Moved],
-        section: Section,
+        groups: Groups,
+        sections: Mapping[str, Section],
         work: Work | None = None,
         *,
         careful: bool = False,
@@ -162,35 +269,43 @@ class Relay:
         Returns:
             how many entries that were, and the ids of those that are there now.
         """
-        there = section.recorded([one.entries[0].id for one in group])
-        new = [one for one in group if one.entries[0].id not in there]
-        there.update(entry.id for one in group if one.entries[0].id in there for entry in one.entries)
-        if not new:
-            return 0, there
-        subscription = new[0].entries[0].stream
-        # The pool was flushed and filled again before these came: it knows nothing of them, and their
-        # seats may be others' by now. Nobody fills it while its row is locked here.
-        filled = self._server.field(keys_of(subscription)[1], "generation")
-        late = [one for one in new if filled not in (None, one.generation)]
-        if late:
-            lost = sum(len(one.entries) for one in late)
-            logger.error("%d entries of subscription %s were lost in a flush", lost, subscription)
-            new = [one for one in new if one.generation == filled]
-        for one in new:
-            if one.seats is not None:
-                one.seats(section)
-            if one.records is not None and work is not None:
-                one.records(work)
-            for entry in one.entries:
-                section.append(entry)
-        done = [what for one in new for what in one.usage]
-        if done and work is not None:
-            usage_copy.place(work, new[0].entries[0].tenant, subscription, done, careful=careful)
-        if any(one.seats is not None for one in new):
-            pool = section.pool()
-            section.recount(pool.live, pool.held)
-        written = {entry.id for one in new for entry in one.entries}
-        return len(written), there | written
+        for subscription in groups.keys() - sections.keys():
+            logger.error("entries of subscription %s have no place in the ledger", subscription)
+        if not sections:
+            return 0, set()
+        firsts = [one.entries[0].id for name in sections for one in groups[name]]
+        there = next(iter(sections.values())).recorded(firsts)
+        # A pool that was flushed and filled again before these came knows nothing of them, and their seats
+        # may be others' by now. Nobody fills it while its row is locked here.
+        filled = self._server.fields([keys_of(name)[1] for name in sections], "generation")
+        moved, known = 0, set[str]()
+        for (name, section), generation in zip(sections.items(), filled, strict=True):
+            new = [one for one in groups[name] if one.entries[0].id not in there]
+            late = [one for one in new if generation not in (None, one.generation)]
+            if late:
+                lost = sum(len(one.entries) for one in late)
+                logger.error("%d entries of subscription %s were lost in a flush", lost, name)
+                new = [one for one in new if one.generation == generation]
+            _put(section, work, new, careful=careful)
+            moved += sum(len(one.entries) for one in new)
+            known.update(entry.id for one in groups[name] if one not in late for entry in one.entries)
+        return moved, known
+
+
+def _put(section: Section, work: Work | None, messages: Sequence[Moved], *, careful: bool) -> None:
+    for one in messages:
+        if one.seats is not None:
+            one.seats(section)
+        if one.records is not None and work is not None:
+            one.records(work)
+        for entry in one.entries:
+            section.append(entry)
+    done = [what for one in messages for what in one.usage]
+    if done and work is not None:
+        usage_copy.place(work, *messages[0].place, done, careful=careful)
+    if any(one.seats is not None for one in messages):
+        pool = section.pool()
+        section.recount(pool.live, pool.held)
 
 
 def _copy(section: Section, subject: str, seat: Seat | None, reply: Reply | None) -> None:

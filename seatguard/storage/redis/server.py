@@ -82,21 +82,35 @@ class Server:
         self._breaker.succeeded()
         return answer
 
-    def entries(self, key: str, *, most: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """The oldest entries of a stream."""
-        found: list[tuple[bytes, dict[bytes, bytes]]] = self.ask(lambda: self._client.xrange(key, count=most))
+    def entries(
+        self, key: str, *, most: int, after: bytes | None = None
+    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """The oldest entries of a stream, or those after one of them."""
+        first = "-" if after is None else b"(" + after
+        found: list[tuple[bytes, dict[bytes, bytes]]] = self.ask(
+            lambda: self._client.xrange(key, min=first, count=most)
+        )
         return found
 
     def lengths(self, keys: Sequence[str]) -> list[int]:
         """How many entries streams have."""
 
-        def call() -> list[int]:
+        return [int(one) for one in self._each("xlen", keys)]
+
+    def fields(self, keys: Sequence[str], name: str) -> list[bytes | None]:
+        """One field of each of several hashes."""
+        return self._each("hget", keys, name)
+
+    def _each(self, command: str, keys: Sequence[str], *arguments: str) -> list[Any]:
+        """The answers to a command about each key, in one round trip where one server has them all."""
+
+        def call() -> list[Any]:
             if self._clustered:
-                return [self._client.xlen(key) for key in keys]
+                return [getattr(self._client, command)(key, *arguments) for key in keys]
             with self._client.pipeline(transaction=False) as pipe:
                 for key in keys:
-                    pipe.xlen(key)
-                return [int(one) for one in pipe.execute()]
+                    getattr(pipe, command)(key, *arguments)
+                return list(pipe.execute())
 
         return self.ask(call)
 

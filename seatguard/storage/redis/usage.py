@@ -22,7 +22,6 @@ from seatguard.storage.meters.usage import account_before
 from seatguard.storage.ports import Ledger, Work
 from seatguard.storage.redis import items, wire
 from seatguard.storage.redis.items import AccountItem, ChargeItem
-from seatguard.storage.redis.keys import shard_of
 from seatguard.storage.redis.pools import Answer, Pools
 from seatguard.storage.redis.relay import Relay
 from seatguard.usage import rules
@@ -163,14 +162,14 @@ class RedisUsage:
         self, tenant: str, subscription: str, meter: str, *, limit: int, after: str | None
     ) -> Page[Charge]:
         """See ``UsageGate.charges``."""
-        self._relay.drain(shard_of(subscription))
+        self._relay.bring(subscription)
         return self._home.charges(tenant, subscription, meter, limit=limit, after=after)
 
     def accounts(
         self, tenant: str, subscription: str, meter: str, *, limit: int, after: str | None
     ) -> Page[Account]:
         """See ``UsageGate.accounts``."""
-        self._relay.drain(shard_of(subscription))
+        self._relay.bring(subscription)
         return self._home.accounts(tenant, subscription, meter, limit=limit, after=after)
 
     def _asked(
@@ -199,7 +198,7 @@ class RedisUsage:
     def _open(self, tenant: str, subscription: str, before: str) -> None:
         """Begin a book, after the ledger has got all there was in the one before."""
         if before:
-            self._relay.drain(shard_of(subscription))
+            self._relay.bring(subscription)
         with self._ledger.read(tenant) as work:
             knows = work.accounts.find(subscription=subscription) is not None
         has = "more" if knows else "nothing"
@@ -215,7 +214,7 @@ class RedisUsage:
         wanted = [items.parse(name) for name in names]
         if any(isinstance(one, AccountItem) and _rolls_over(agreed, one) for one in wanted):
             # What rolls over is what the account before has left: it may have been written a moment ago.
-            self._relay.drain(shard_of(subscription))
+            self._relay.bring(subscription)
         with self._ledger.read(tenant) as work:
             for one in wanted:
                 if isinstance(one, AccountItem):
@@ -244,7 +243,7 @@ class RedisUsage:
                 break
         for outcome in outcomes:
             if isinstance(outcome, Replayed) and not self._has(outcome.charge):
-                self._relay.drain(shard_of(outcome.charge.subscription))
+                self._relay.bring(outcome.charge.subscription)
                 if not self._has(outcome.charge):
                     _lost()
 

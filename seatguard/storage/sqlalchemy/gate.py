@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, or_, select
@@ -262,18 +263,38 @@ class _Verbs(LockingGate):
 
         return self._run(unit, write=True)
 
+    def within_all(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section]], T]
+    ) -> T:
+        """See ``LockingGate.within_all``."""
+        return self._run(lambda runner: self._several(runner, tenant, subscriptions, act), write=True)
+
+    def _several(
+        self,
+        runner: Runner,
+        tenant: str,
+        subscriptions: Sequence[str],
+        act: Callable[[Mapping[str, Section]], T],
+    ) -> T:
+        sections: dict[str, _Section] = {}
+        for one in sorted(subscriptions):
+            with contextlib.suppress(NotFound):
+                sections[one] = _Section(runner, tenant, one, joined=self._joined)
+        result = act(sections)
+        for section in sections.values():
+            section.finish()
+        return result
+
     def _on(
         self,
         connection: Connection,
         runner: Runner,
         tenant: str,
-        subscription: str,
-        act: Callable[[Section, Work], T],
+        subscriptions: Sequence[str],
+        act: Callable[[Mapping[str, Section], Work], T],
     ) -> T:
-        section = _Section(runner, tenant, subscription, joined=self._joined)
-        result = act(section, SqlWork(connection, tenant))
-        section.finish()
-        return result
+        work = SqlWork(connection, tenant)
+        return self._several(runner, tenant, subscriptions, lambda sections: act(sections, work))
 
     def usage(self, tenant: str, subscription: str) -> Usage:
         """See ``Gate.usage``."""
@@ -541,10 +562,12 @@ class SqlGate(_Verbs):
             )
         return JoinedGate(connection, self._clock)
 
-    def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
-        """See ``LockingGate.within_unit``."""
+    def within_units(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section], Work], T]
+    ) -> T:
+        """See ``LockingGate.within_units``."""
         runs = self._database.runner_on
-        return self._database.change(lambda one: self._on(one, runs(one), tenant, subscription, act))
+        return self._database.change(lambda one: self._on(one, runs(one), tenant, subscriptions, act))
 
     def _run(self, unit: Callable[[Runner], T], *, write: bool) -> T:
         return self._database.run(unit, write=write)
@@ -568,9 +591,11 @@ class JoinedGate(_Verbs):
     def _run(self, unit: Callable[[Runner], T], *, write: bool) -> T:  # noqa: ARG002 - both run alike
         return self._look(lambda connection: unit(CoreRunner(connection)))
 
-    def within_unit(self, tenant: str, subscription: str, act: Callable[[Section, Work], T]) -> T:
-        """See ``LockingGate.within_unit``."""
-        return self._look(lambda one: self._on(one, CoreRunner(one), tenant, subscription, act))
+    def within_units(
+        self, tenant: str, subscriptions: Sequence[str], act: Callable[[Mapping[str, Section], Work], T]
+    ) -> T:
+        """See ``LockingGate.within_units``."""
+        return self._look(lambda one: self._on(one, CoreRunner(one), tenant, subscriptions, act))
 
     def _look(self, unit: Callable[[Connection], T]) -> T:
         try:
