@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import time
 from collections import Counter
@@ -216,6 +217,11 @@ def check_hot_and_many(
     assert kinds["seat.released"] + kinds["hold.released"] == allowed - len(there)
     engine.close()
     return answers
+
+
+def rounds(few: int) -> int:
+    """How many times somebody is killed: that few, or what SEATGUARD_TEST_CRASH_ROUNDS says."""
+    return int(os.environ.get("SEATGUARD_TEST_CRASH_ROUNDS", few))
 
 
 def measure(label: str, began: float, attempts: int) -> None:

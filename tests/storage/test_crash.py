@@ -6,7 +6,6 @@ SEATGUARD_TEST_CRASH_ROUNDS=100 pytest -m crash tests/storage/test_crash.py    (
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
 import threading
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import MariaDBServer, PostgresServer
-from tests.storage.crowd import Arena
+from tests.storage.crowd import Arena, rounds
 from tests.storage.traffic import LOST, NONE, UNKNOWN, found, length, many_services, read, traffic
 
 pytestmark = pytest.mark.crash
@@ -31,11 +30,6 @@ SOME = 4_000
 # A process of it is there in a moment: it has imported all that it needs.
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(["tests.storage.traffic"])
-
-
-def rounds(few: int) -> int:
-    """How many times somebody is killed."""
-    return int(os.environ.get("SEATGUARD_TEST_CRASH_ROUNDS", few))
 
 
 class Crowd:

@@ -11,14 +11,13 @@ import pytest
 from seatguard import StorageUnavailable
 from seatguard.worker import Worker
 from tests.servers import RedisServer, TcpProxy
-from tests.storage.crowd import Arena
+from tests.storage.crowd import Arena, rounds
 from tests.storage.load import Load, seated
 from tests.storage.test_redis_races import copied, kept
 
 Start = Callable[..., RedisServer]
 New = Callable[[str], str]
 
-ROUNDS = 5
 LOSS_WINDOW = 2.0
 """Seconds. The documentation says 50 milliseconds and the time of a commit; here all share one machine."""
 
@@ -30,12 +29,12 @@ def holders(seats: list[tuple[str, str]]) -> set[str]:
 
 @pytest.mark.crash
 def test_killed_server_that_syncs_always_loses_nothing(start_redis: Start, new_database: New) -> None:
-    """`appendfsync always`: after SIGKILL under load every acknowledged seat is there, five times over."""
+    """`appendfsync always`: after SIGKILL under load every acknowledged seat is there, again and again."""
     server = start_redis("valkey", appendfsync="always")
     arena = Arena.build(new_database("sqlite"), limit=1_000_000, gate=server.url())
     engine = arena.open()
-    expected: set[str] = set()
-    for turn in range(ROUNDS):
+    count, expected = rounds(5), set[str]()
+    for turn in range(count):
         load = Load(engine, arena, f"r{turn}-")
         with Worker(arena.open()).running(), load.running():
             load.until(100)
@@ -45,7 +44,7 @@ def test_killed_server_that_syncs_always_loses_nothing(start_redis: Start, new_d
             load.until(len(load.seated) + 20)
         expected |= load.seated.keys()
         assert expected <= seated(engine, arena)
-    print(f"{ROUNDS} kills, {len(expected)} acknowledged, none lost")
+    print(f"{count} kills, {len(expected)} acknowledged, none lost")
     found = arena.audit()
     assert found["counter"] == found["rows"] == found["seat.taken"]
     assert copied(arena) == kept(arena)
