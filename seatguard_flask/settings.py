@@ -145,7 +145,10 @@ class Settings:
         None, _a_text, "where seats are kept; required unless debugging or testing", secret=True
     )
     gate_uri: str | None = _setting(
-        None, _a_text, "a gate of its own, on Redis or Valkey; left out, the storage is the gate", secret=True
+        None,
+        _a_text,
+        "for seats, usage, rates and leases: a gate on Redis or Valkey; left out, the storage is the gate",
+        secret=True,
     )
     url_prefix: str = _setting("/api/v1", _an_url_prefix, "where the API is mounted")
     api_enabled: bool = _setting(True, _a_bool, "whether the API is mounted at all")
