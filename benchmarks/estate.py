@@ -22,9 +22,9 @@ DAYS = 400
 def load(url: str, *, services: int, entries: int) -> str:
     """Migrate an empty database and fill it.
 
-    Of a hundred services about two are nearly full, one expires within 30 days, one is over, one is suspended
-    and one is canceled; of a hundred clients one is suspended and one is archived. One entry in twenty is a
-    refusal. Each service has one seat on record.
+    Of a hundred services six are nearly full, six expire within 30 days, six are over, six are suspended and
+    six are canceled: each list of a thousand services fills a page. Of a hundred clients one is suspended and
+    one is archived. One entry in twenty is a refusal. Each service has one seat on record.
 
     Returns:
         id of the tenant.
@@ -85,14 +85,17 @@ def load(url: str, *, services: int, entries: int) -> str:
             project=f"pg_temp.estate_id(2, n % {projects})",
             client=f"pg_temp.estate_id(1, (n % {projects}) % {clients})",
             type="'type ' || n",
-            live="CASE n % 50 WHEN 7 THEN 190 ELSE n % 130 END",
+            live="CASE WHEN n % 100 BETWEEN 40 AND 45 THEN 180 + n % 19 ELSE n % 130 END",
             seq=f"CASE WHEN n < {entries % services} THEN 1 ELSE 0 END + {entries // services}",
-            state="CASE n % 100 WHEN 11 THEN 'suspended' WHEN 12 THEN 'canceled' ELSE 'active' END",
-            expires_on="CASE n % 100 WHEN 13 THEN current_date + n / 100 % 30 WHEN 14 THEN current_date - 9 "
-            "WHEN 15 THEN NULL ELSE current_date + 60 + n % 700 END",
-            closes_at="CASE n % 100 WHEN 13 THEN pg_temp.estate_now() + (n / 100 % 30 + 1) * 86400000000 "
-            "WHEN 14 THEN pg_temp.estate_now() - 8 * 86400000000::bigint WHEN 15 THEN NULL "
-            "ELSE pg_temp.estate_now() + (61 + n % 700) * 86400000000 END",
+            state="CASE WHEN n % 100 BETWEEN 10 AND 15 THEN 'suspended' "
+            "WHEN n % 100 BETWEEN 16 AND 21 THEN 'canceled' ELSE 'active' END",
+            expires_on="CASE WHEN n % 100 BETWEEN 22 AND 27 THEN current_date + n / 100 % 30 "
+            "WHEN n % 100 BETWEEN 28 AND 33 THEN current_date - 9 "
+            "WHEN n % 100 = 34 THEN NULL ELSE current_date + 60 + n % 700 END",
+            closes_at="CASE WHEN n % 100 BETWEEN 22 AND 27 "
+            "THEN pg_temp.estate_now() + (n / 100 % 30 + 1) * 86400000000 "
+            "WHEN n % 100 BETWEEN 28 AND 33 THEN pg_temp.estate_now() - 8 * 86400000000::bigint "
+            "WHEN n % 100 = 34 THEN NULL ELSE pg_temp.estate_now() + (61 + n % 700) * 86400000000 END",
         )
         _copy_rows(
             raw,

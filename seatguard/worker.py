@@ -75,6 +75,10 @@ def _replies(engine: Seatguard, actor: Actor) -> int:
     return purged
 
 
+def _days(engine: Seatguard, actor: Actor) -> int:
+    return engine.reports.count_days(actor)
+
+
 CHORES = (
     Chore("relay", 0.05, _relay, of_tenant=False),
     Chore("refusals", 10, _refusals, of_tenant=False),
@@ -84,6 +88,7 @@ CHORES = (
     Chore("changes", 15, _changes),
     Chore("checkpoints", 10, _checkpoint),
     Chore("replies", 3600, _replies),
+    Chore("days", 1800, _days),
 )
 """What :class:`Worker` does unless it is told something else."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from flask import Response, request
+from flask import request
 
 from seatguard.errors import InvalidInput
 from seatguard.reports.model import Listing
@@ -76,43 +76,6 @@ def paged(desk: Desk, read: Callable[[int, str | None, str | None], Listing[RowT
         before=None if listing.before is None else shown.here(before=desk.signed(_purpose(), listing.before)),
         strayed=strayed,
     )
-
-
-def csv(desk: Desk, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Response:
-    """A table as a CSV file that a spreadsheet opens without running anything in it."""
-    import csv as format
-    import io
-
-    from flask import make_response
-
-    text = io.StringIO()
-    writer = format.writer(text, quoting=format.QUOTE_MINIMAL, lineterminator="\r\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([inert(value) for value in row])
-    response = make_response("\ufeff" + text.getvalue())
-    response.headers["Content-Type"] = "text/csv; charset=utf-8"
-    day = desk.today.isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="seatguard-{name}-{day}.csv"'
-    return response
-
-
-def inert(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula.
-
-    >>> inert("=1+1"), inert("-5"), inert(-5), inert(None)
-    ("'=1+1", "'-5", '-5', '')
-    """
-    if value is None:
-        return ""
-    text = str(value)
-    if isinstance(value, str) and text[:1] in _FORMULA:
-        return f"'{text}"
-    return text
-
-
-_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""Characters that begin a formula, in their full-width forms too."""
 
 
 def _purpose() -> str:

@@ -18,6 +18,7 @@ from seatguard.reports import rules
 from seatguard.reports.model import Count, ServiceRow, Standing
 from seatguard_admin import charts, protection
 from seatguard_admin.desk import Desk
+from seatguard_admin.exports import xlsx_is_there
 
 _MOMENT = re.compile(r"\b\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))?")
 
@@ -49,6 +50,7 @@ class Shown:
         self.request_id = desk.request_id
         self.language = desk.words.language
         self.product = desk.mounted.product
+        self.exports_xlsx = xlsx_is_there()
         self.embedded = desk.mounted.embedded
         self.signs_in = desk.mounted.authorizer.signs_in
         self.dialog = desk.wants("dialog")

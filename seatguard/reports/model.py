@@ -80,6 +80,23 @@ class ServiceSearch:
     expires_before: dt.date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are; ``exact`` is false when counting stopped at the bound."""
+
+    number: int
+    exact: bool = True
+
+    @classmethod
+    def below(cls, bound: int, number: int) -> Count:
+        """A count that went no further than the bound, where it is no longer exact.
+
+        >>> Count.below(1001, 7), Count.below(1001, 1001)
+        (Count(number=7, exact=True), Count(number=1000, exact=False))
+        """
+        return cls(min(number, bound - 1), number < bound)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRow:
     """A service with everything a list shows of it.
@@ -143,15 +160,7 @@ class PlanRow:
     number: int
     seats: int | None
     offer: Offer
-    subscribers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many there are; ``exact`` is false when counting stopped at the bound."""
-
-    number: int
-    exact: bool = True
+    subscribers: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from seatguard.clients.model import ClientState
 from seatguard.reports.model import ServiceRow, Standing, View
@@ -11,6 +13,15 @@ from seatguard.subscriptions.model import Subscription, SubscriptionState
 SOON = dt.timedelta(days=30)
 HIGH = 90
 WATCH = 75
+
+BANDS = (0, 50, 75, 90, 100, 101)
+"""Percentages at which the bands of utilization begin; the last is of those over their limit."""
+
+TAKEN = "seat.taken"
+DENIED = "denied."
+"""Before the reason of a refusal in a day's sums."""
+
+_LONGEST = 64
 
 
 def standing(row: ServiceRow, now: dt.datetime) -> Standing:
@@ -79,6 +90,18 @@ def percent(used: int, limit: int | None) -> int | None:
     return 100 if limit == 0 else used * 100 // limit
 
 
+def band(used: int, limit: int | None) -> int | None:
+    """Which of ``BANDS`` a service is in, by the exact ratio; ``None`` without a limit.
+
+    >>> band(49, 100), band(999, 1000), band(1001, 1000), band(0, 0), band(5, None)
+    (0, 90, 101, 100, None)
+    """
+    if limit is not None and used > limit:
+        return BANDS[-1]
+    share = percent(used, limit)
+    return None if share is None else max(one for one in BANDS if one <= share)
+
+
 def level(used: int, limit: int | None) -> str:
     """``unlimited``, ``none``, ``over``, ``full``, ``high``, ``watch`` or ``ok``."""
     if limit is None:
@@ -92,3 +115,22 @@ def level(used: int, limit: int | None) -> str:
     if is_high(used, limit):
         return "high"
     return "watch" if is_high(used, limit, percent=WATCH) else "ok"
+
+
+def refused(data: Mapping[str, Any]) -> str:
+    """Under which name a day's sums have a refusal; a reason as long as that was not written by us.
+
+    >>> refused({"reason": "limit_reached", "count": 3})
+    'denied.limit_reached'
+    """
+    return f"{DENIED}{data.get('reason')}"[:_LONGEST]
+
+
+def times(data: Mapping[str, Any]) -> int:
+    """How many refusals an entry sums up; an altered entry counts for one.
+
+    >>> times({"reason": "limit_reached", "count": 3}), times({"count": "3"})
+    (3, 1)
+    """
+    count = data.get("count")
+    return count if isinstance(count, int) else 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from seatguard.actors import Actor
 from seatguard.clock import Clock
-from seatguard.errors import InvalidInput
+from seatguard.errors import Conflict, InvalidInput
 from seatguard.ids import is_uuid
 from seatguard.records import MAX_PAGE
 from seatguard.reports.model import (
@@ -29,14 +30,27 @@ from seatguard.reports.model import (
     View,
 )
 from seatguard.reports.ports import Ledger, Place, Work
+from seatguard.reports.rules import BANDS
 
 RowT = TypeVar("RowT")
+
+SETTLED = dt.timedelta(hours=1)
+"""After its end a day is counted: transactions that began on it are over by then."""
+
+LATE = dt.timedelta(days=31)
+"""Entries that come later than that to a day that was counted, from a gate that nothing relayed, are in the
+journal and not in the sums."""
 
 COUNT_BOUND = 10_000
 """Counting stops here: a page shows ``10,000+``."""
 
 GROWTH_BOUND = 2_000
 """What came in some days is told day by day up to here."""
+
+_AT_MOST = COUNT_BOUND + 1
+
+_STRETCH = 1000
+"""Rows that an export reads at once."""
 
 
 class ReportService:
@@ -56,7 +70,7 @@ class ReportService:
                 active=active,
                 expiring=expiring,
                 high=high,
-                clients=_bounded(work.reads.count_clients(ClientView.ALL, None, at_most=COUNT_BOUND + 1)),
+                clients=work.reads.count_clients(ClientView.ALL, None, at_most=_AT_MOST),
             )
 
     def growth(self, actor: Actor, overview: Overview, *, days: int = 30) -> Growth:
@@ -106,6 +120,36 @@ class ReportService:
                 before,
                 _day if sort is Sort.EXPIRES else None,
             )
+
+    def every_service(
+        self, actor: Actor, search: ServiceSearch | None = None, *, sort: Sort = Sort.ADDED
+    ) -> Iterator[ServiceRow]:
+        """All services of a search, read as they are asked for: what comes is not kept, nor a connection."""
+        now, wanted = self._clock(), search or ServiceSearch()
+        after: Place | None = None
+        while True:
+            with self._ledger.read(actor.tenant) as work:
+                found = work.reads.services(
+                    wanted, now=now, sort=sort, limit=_STRETCH, after=after, backwards=False
+                )
+            yield from (row for _, row in found)
+            if len(found) < _STRETCH:
+                return
+            after = found[-1][0]
+
+    def every_client(
+        self, actor: Actor, *, view: ClientView = ClientView.ALL, q: str | None = None
+    ) -> Iterator[ClientRow]:
+        """All clients of a search by name, read as they are asked for."""
+        today = self._clock().date()
+        after: Place | None = None
+        while True:
+            with self._ledger.read(actor.tenant) as work:
+                found = work.reads.clients(view, q, today=today, limit=_STRETCH, after=after, backwards=False)
+            yield from (row for _, row in found)
+            if len(found) < _STRETCH:
+                return
+            after = found[-1][0]
 
     def service(self, actor: Actor, service_id: str) -> ServiceRow | None:
         """One service as lists show it, ``None`` when there is none of that id."""
@@ -163,7 +207,7 @@ class ReportService:
     ) -> Count:
         """How many clients there are, exact up to 10,000."""
         with self._ledger.read(actor.tenant) as work:
-            return _bounded(work.reads.count_clients(view, q, at_most=COUNT_BOUND + 1))
+            return work.reads.count_clients(view, q, at_most=_AT_MOST)
 
     def projects(
         self,
@@ -192,11 +236,34 @@ class ReportService:
         """Plans with what they promise now and how many services are on them."""
         with self._ledger.read(actor.tenant) as work:
             return _page(
-                lambda place, backwards, most: work.reads.plans(limit=most, after=place, backwards=backwards),
+                lambda place, backwards, most: work.reads.plans(
+                    limit=most, after=place, backwards=backwards, at_most=_AT_MOST
+                ),
                 limit,
                 after,
                 before,
             )
+
+    def bands(self, actor: Actor) -> dict[int, Count]:
+        """How many active services are in each band of utilization, by the percentage it begins at.
+
+        The band at 101 is of those over their limit, however little; services without a limit are in none.
+        """
+        with self._ledger.read(actor.tenant) as work:
+            found = work.reads.bands(now=self._clock(), at_most=_AT_MOST)
+        return dict(zip(BANDS, found, strict=True))
+
+    def last_days_by_month(self, actor: Actor, search: ServiceSearch) -> dict[dt.date, int]:
+        """How many services of a search have their last day in which month, by the month's first day.
+
+        Of the 10,000 soonest, when there are more.
+        """
+        with self._ledger.read(actor.tenant) as work:
+            found = work.reads.last_days(search, now=self._clock(), at_most=COUNT_BOUND)
+        months: Counter[dt.date] = Counter()
+        for day, number in found.items():
+            months[day.replace(day=1)] += number
+        return dict(sorted(months.items()))
 
     def names(self, actor: Actor, aggregate: str, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
         """What records are called, by id: their own name, and their client's; a plan's slug.
@@ -214,9 +281,8 @@ class ReportService:
         """Seats given and requests refused on each of the last days, today included, in UTC."""
         today = self._clock().date()
         first = today - dt.timedelta(days=days - 1)
-        since = dt.datetime.combine(first, dt.time(), tzinfo=dt.UTC)
         with self._ledger.read(actor.tenant) as work:
-            found = work.reads.days(since, streams=None if service is None else [service])
+            found = work.daily.days(first, today, stream=service)
         known = {one.day: one for one in found}
         return [
             known.get(day) or Day(day, 0, 0)
@@ -225,15 +291,34 @@ class ReportService:
 
     def denials(self, actor: Actor, *, days: int = 30) -> dict[str, int]:
         """Refusals of the last days by reason, the most frequent first."""
-        first = self._clock().date() - dt.timedelta(days=days - 1)
-        since = dt.datetime.combine(first, dt.time(), tzinfo=dt.UTC)
+        today = self._clock().date()
         with self._ledger.read(actor.tenant) as work:
-            found = work.reads.denials(since)
+            found = work.daily.denials(today - dt.timedelta(days=days - 1), today)
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
+    def count_days(self, actor: Actor) -> int:
+        """Count what happened on the days that are over, so that reports need not read their entries.
+
+        Without it reports show the same numbers, and take longer. Safe beside itself, and to be killed.
+
+        Returns:
+            how many days were counted.
+        """
+        now = self._clock()
+        before = (now - SETTLED).date()
+        with self._ledger.read(actor.tenant) as work:
+            due = work.daily.due(before=before, again_since=before - LATE)
+        for counted, day in enumerate(due):
+            try:
+                with self._ledger.begin(actor.tenant) as work:
+                    work.daily.count(day)
+                    work.commit()
+            except Conflict:
+                return counted  # another process is at it
+        return len(due)
+
     def _counts(self, work: Work, searches: list[ServiceSearch], now: dt.datetime) -> list[Count]:
-        found = work.reads.count_services(searches, now=now, at_most=COUNT_BOUND + 1)
-        return [_bounded(number) for number in found]
+        return work.reads.count_services(searches, now=now, at_most=_AT_MOST)
 
 
 def _grown(now: Count, added: Mapping[dt.date, int], first: dt.date, days: int) -> tuple[int, ...] | None:
@@ -242,10 +327,6 @@ def _grown(now: Count, added: Mapping[dt.date, int], first: dt.date, days: int) 
         return None
     came = [added.get(first + dt.timedelta(days=day), 0) for day in range(days)]
     return tuple(now.number - sum(came[day + 1 :]) for day in range(days))
-
-
-def _bounded(number: int) -> Count:
-    return Count(min(number, COUNT_BOUND), number <= COUNT_BOUND)
 
 
 def _page(

@@ -22,7 +22,7 @@ from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, Project, ProjectKey
 from seatguard.rates.model import Window
 from seatguard.records import Repository
-from seatguard.reports.ports import Reads
+from seatguard.reports.ports import Daily, Reads
 from seatguard.subscriptions.model import Extra, ScheduledChange, Subscription, UserSubscription
 from seatguard.tenants.model import Tenant
 from seatguard.usage.model import Account, Charge
@@ -151,6 +151,10 @@ class Work(Protocol):
     @property
     def reads(self) -> Reads:
         """Lists for operators."""
+
+    @property
+    def daily(self) -> Daily:
+        """What happened by the day."""
 
     def next_number(self) -> int:
         """A subscription number that was never given before."""

@@ -13,8 +13,9 @@ from seatguard.journal.model import Entry
 from seatguard.journal.ports import Search
 from seatguard.reports.model import Listing
 from seatguard_admin.desk import Desk
+from seatguard_admin.exports import CSV, file
 from seatguard_admin.forms import list_value
-from seatguard_admin.lists import Tab, csv, paged
+from seatguard_admin.lists import Tab, paged
 from seatguard_admin.pages.views import saved
 from seatguard_admin.registry import Pages
 from seatguard_admin.told import masked, told
@@ -29,9 +30,6 @@ RANGES = {
 }
 
 KINDS_OF_ACTORS = ("admin", "key", "cli", "system")
-
-EXPORTED = 50_000
-"""Entries that one export holds at most."""
 
 
 @pages.get("/activity", needs="journal.read")
@@ -91,29 +89,27 @@ def entry(desk: Desk, entry: str) -> Response:
 
 @pages.post("/activity/export", needs="journal.export")
 def activity_export(desk: Desk) -> Response:
-    """Exactly the entries of the present filter as CSV; the export is itself an entry."""
-    rows = []
-    for one in desk.engine.journal.export(desk.actor, _search(desk)):
+    """Exactly the entries of the present filter as a file; the export is itself an entry."""
+    sees_people = desk.can("seats.read_pii")
+
+    def cells(one: Entry) -> list[object]:
         people = one.erasable or {}
-        if not desk.can("seats.read_pii"):
+        if not sees_people:
             people = {name: masked(text) for name, text in people.items()}
-        rows.append(
-            [
-                one.at.isoformat(),
-                one.actor,
-                one.kind,
-                one.aggregate,
-                one.stream,
-                one.seq,
-                one.subject,
-                one.request_id,
-                "; ".join(f"{name}={value}" for name, value in one.data.items()),
-                "; ".join(f"{name}={value}" for name, value in people.items()),
-                one.id,
-            ]
-        )
-        if len(rows) >= EXPORTED:
-            break
+        return [
+            one.at.isoformat(),
+            one.actor,
+            one.kind,
+            one.aggregate,
+            one.stream,
+            one.seq,
+            one.subject,
+            one.request_id,
+            "; ".join(f"{name}={value}" for name, value in one.data.items()),
+            "; ".join(f"{name}={value}" for name, value in people.items()),
+            one.id,
+        ]
+
     columns = [
         "at",
         "actor",
@@ -127,7 +123,8 @@ def activity_export(desk: Desk) -> Response:
         "personal",
         "entry",
     ]
-    return csv(desk, "activity", columns, rows)
+    rows = map(cells, desk.engine.journal.export(desk.actor, _search(desk)))
+    return file(desk, request.form.get("format") or CSV, "activity", columns, rows)
 
 
 def _listing(desk: Desk, limit: int, after: str | None, before: str | None) -> Listing[Entry]:

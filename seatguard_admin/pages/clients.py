@@ -10,8 +10,9 @@ from seatguard.clients.model import Client, ClientState
 from seatguard.journal.ports import Search
 from seatguard.reports.model import ClientView, ServiceSearch, View
 from seatguard_admin.desk import Desk
+from seatguard_admin.exports import CSV, XLSX, file
 from seatguard_admin.forms import Field, Form, handle, list_value
-from seatguard_admin.lists import Tab, csv, paged
+from seatguard_admin.lists import Tab, paged
 from seatguard_admin.pages.views import saved
 from seatguard_admin.registry import Pages
 from seatguard_admin.shown import Shown
@@ -62,29 +63,30 @@ def clients(desk: Desk) -> Response:
 @pages.get("/clients.csv", needs="clients.read")
 def clients_csv(desk: Desk) -> Response:
     """Exactly the clients of the present filter."""
-    rows: list[list[Any]] = []
-    after: str | None = None
-    while True:
-        listing = desk.engine.reports.clients(
-            desk.actor, view=_view(), q=list_value("q"), limit=200, after=after
-        )
-        rows += [
-            [
-                row.client.name,
-                row.client.external_id,
-                row.client.state.value,
-                row.projects,
-                row.services,
-                row.seats,
-                row.limit,
-                row.next_expiry,
-                row.client.created_at.isoformat(),
-            ]
-            for row in listing.items
+    return _file(desk, CSV)
+
+
+@pages.get("/clients.xlsx", needs="clients.read")
+def clients_xlsx(desk: Desk) -> Response:
+    """The same for Excel."""
+    return _file(desk, XLSX)
+
+
+def _file(desk: Desk, kind: str) -> Response:
+    rows = (
+        [
+            row.client.name,
+            row.client.external_id,
+            row.client.state.value,
+            row.projects,
+            row.services,
+            row.seats,
+            row.limit,
+            row.next_expiry,
+            row.client.created_at.isoformat(),
         ]
-        if listing.after is None:
-            break
-        after = listing.after
+        for row in desk.engine.reports.every_client(desk.actor, view=_view(), q=list_value("q"))
+    )
     columns = [
         "client",
         "external_id",
@@ -96,7 +98,7 @@ def clients_csv(desk: Desk) -> Response:
         "next_expiry",
         "created",
     ]
-    return csv(desk, "clients", columns, rows)
+    return file(desk, kind, "clients", columns, rows)
 
 
 @pages.form("/clients/new", needs="clients.write")

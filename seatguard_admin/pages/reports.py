@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 from flask import Response, request
@@ -13,7 +10,8 @@ from flask import Response, request
 from seatguard.reports import rules
 from seatguard.reports.model import Day, ServiceRow, ServiceSearch, Sort, View
 from seatguard_admin.desk import Desk
-from seatguard_admin.lists import Tab, csv, paged
+from seatguard_admin.exports import file
+from seatguard_admin.lists import Tab, paged
 from seatguard_admin.registry import Pages
 from seatguard_admin.shown import Shown
 
@@ -22,8 +20,6 @@ pages = Pages()
 WINDOWS = (7, 14, 30, 60, 90)
 THRESHOLDS = (70, 80, 90, 95)
 RANGES = (7, 30, 90, 365)
-MOST = 5_000
-"""Services that a distribution is made of at most."""
 
 
 @pages.get("/reports", needs="reports.read")
@@ -42,26 +38,22 @@ def expiring(desk: Desk) -> Response:
     """Services whose last day comes within a window, the soonest first."""
     days = _chosen("days", WINDOWS, 30)
     search = ServiceSearch(view=View.ACTIVE, expires_before=desk.today + dt.timedelta(days=days + 1))
-    if _as_csv():
-        return _csv(desk, "expiring", search, Sort.EXPIRES)
+    if kind := _kind():
+        return _services_file(desk, kind, "expiring", search, Sort.EXPIRES)
     page = paged(
         desk,
         lambda limit, after, before: desk.engine.reports.services(
             desk.actor, search, sort=Sort.EXPIRES, limit=limit, after=after, before=before
         ),
     )
-    months = Counter(
-        row.subscription.expires_on.replace(day=1)
-        for row in islice(_every(desk, search, Sort.EXPIRES), MOST)
-        if row.subscription.expires_on is not None
-    )
+    months = desk.engine.reports.last_days_by_month(desk.actor, search)
     return _show(
         desk,
         "expiring",
         page=page,
         chosen=days,
         choices=WINDOWS,
-        bars=sorted(months.items()),
+        bars=list(months.items()),
         total=desk.engine.reports.count_services(desk.actor, search),
     )
 
@@ -71,8 +63,8 @@ def report_utilization(desk: Desk) -> Response:
     """Services of which at least a share is taken, the fullest first."""
     percent = _chosen("percent", THRESHOLDS, rules.HIGH)
     search = ServiceSearch(view=View.ACTIVE, util_gte=percent)
-    if _as_csv():
-        return _csv(desk, "utilization", search, Sort.UTILIZATION)
+    if kind := _kind():
+        return _services_file(desk, kind, "utilization", search, Sort.UTILIZATION)
     page = paged(
         desk,
         lambda limit, after, before: desk.engine.reports.services(
@@ -95,9 +87,10 @@ def report_seats(desk: Desk) -> Response:
     """Seats given and refused, day by day."""
     days = _chosen("days", RANGES, 30)
     series = desk.engine.reports.seat_series(desk.actor, days=days)
-    if _as_csv():
-        return csv(
+    if kind := _kind():
+        return file(
             desk,
+            kind,
             "seats",
             ["day", "registered", "denied"],
             [[one.day, one.taken, one.denied] for one in series],
@@ -110,8 +103,8 @@ def report_denials(desk: Desk) -> Response:
     """Refusals by their reason."""
     days = _chosen("days", RANGES, 30)
     found = desk.engine.reports.denials(desk.actor, days=days)
-    if _as_csv():
-        return csv(desk, "denials", ["reason", "count"], [[reason, count] for reason, count in found.items()])
+    if kind := _kind():
+        return file(desk, kind, "denials", ["reason", "count"], list(found.items()))
     return _show(desk, "denials", denials=found, chosen=days, choices=RANGES)
 
 
@@ -128,21 +121,10 @@ def _show(desk: Desk, name: str, **values: Any) -> Response:
 
 
 def _bands(desk: Desk) -> list[tuple[str, int]]:
-    """How many services there are in each band of utilization."""
-    names: list[tuple[str, Callable[[int], bool]]] = [
-        ("0-49%", lambda share: share < 50),
-        ("50-74%", lambda share: 50 <= share < 75),
-        ("75-89%", lambda share: 75 <= share < 90),
-        ("90-99%", lambda share: 90 <= share < 100),
-        ("100%", lambda share: share == 100),
-        (desk.t("over"), lambda share: share > 100),
-    ]
-    shares = [
-        share
-        for row in islice(_every(desk, ServiceSearch(view=View.ACTIVE), Sort.ADDED), MOST)
-        if (share := rules.percent(row.live, row.subscription.limit)) is not None
-    ]
-    return [(name, sum(map(fits, shares))) for name, fits in names]
+    """How many services there are in each band of utilization; the bars are of exact or bounded counts."""
+    names = ("0-49%", "50-74%", "75-89%", "90-99%", "100%", desk.t("over"))
+    counts = desk.engine.reports.bands(desk.actor).values()
+    return [(name, count.number) for name, count in zip(names, counts, strict=True)]
 
 
 def _coarser(series: list[Day]) -> list[Day]:
@@ -155,17 +137,7 @@ def _coarser(series: list[Day]) -> list[Day]:
     ]
 
 
-def _every(desk: Desk, search: ServiceSearch, sort: Sort) -> Any:
-    after: str | None = None
-    while True:
-        listing = desk.engine.reports.services(desk.actor, search, sort=sort, limit=200, after=after)
-        yield from listing.items
-        if listing.after is None:
-            return
-        after = listing.after
-
-
-def _csv(desk: Desk, name: str, search: ServiceSearch, sort: Sort) -> Response:
+def _services_file(desk: Desk, kind: str, name: str, search: ServiceSearch, sort: Sort) -> Response:
     def cells(row: ServiceRow) -> list[Any]:
         one = row.subscription
         share = Shown.percent(row.live, one.limit)
@@ -181,7 +153,8 @@ def _csv(desk: Desk, name: str, search: ServiceSearch, sort: Sort) -> Response:
         ]
 
     columns = ["service_id", "client", "project", "type", "seats", "limit", "percent", "expiry"]
-    return csv(desk, name, columns, [cells(row) for row in _every(desk, search, sort)])
+    rows = map(cells, desk.engine.reports.every_service(desk.actor, search, sort=sort))
+    return file(desk, kind, name, columns, rows)
 
 
 def _chosen(name: str, choices: tuple[int, ...], default: int) -> int:
@@ -189,5 +162,6 @@ def _chosen(name: str, choices: tuple[int, ...], default: int) -> int:
     return int(given) if given in map(str, choices) else default
 
 
-def _as_csv() -> bool:
-    return request.args.get("format") == "csv"
+def _kind() -> str | None:
+    """Which kind of file is asked for, if any."""
+    return request.args.get("format") or None

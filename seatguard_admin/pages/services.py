@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,12 +14,13 @@ from seatguard.administrators.model import SavedView
 from seatguard.catalog.model import Plan
 from seatguard.errors import Conflict, Denied, InvalidInput, NotFound
 from seatguard.journal.ports import Search
-from seatguard.reports.model import Count, Listing, ServiceRow, ServiceSearch, Sort, View
+from seatguard.reports.model import Count, ServiceRow, ServiceSearch, Sort, View
 from seatguard.sentences import sentence
 from seatguard.subscriptions.model import Subscription
 from seatguard_admin.desk import Desk
+from seatguard_admin.exports import CSV, XLSX, file
 from seatguard_admin.forms import Field, Form, handle, list_value
-from seatguard_admin.lists import Tab, csv, paged
+from seatguard_admin.lists import Tab, paged
 from seatguard_admin.pages.keys import key_rows
 from seatguard_admin.pages.seats import seat_page
 from seatguard_admin.pages.views import saved
@@ -97,22 +98,33 @@ def services(desk: Desk) -> Response:
 @pages.get("/services.csv", needs="services.read")
 def services_csv(desk: Desk) -> Response:
     """Exactly the services of the present filter."""
-    rows = [
+    return _file(desk, CSV)
+
+
+@pages.get("/services.xlsx", needs="services.read")
+def services_xlsx(desk: Desk) -> Response:
+    """The same for Excel."""
+    return _file(desk, XLSX)
+
+
+def _file(desk: Desk, kind: str) -> Response:
+    shown = Shown(desk)
+    rows = (
         [
             row.subscription.number,
             row.client_name,
             row.project_name,
             row.subscription.type,
             row.subscription.mode,
-            Shown(desk).standing(row).value,
+            shown.standing(row).value,
             row.plan_slug,
             row.live,
             row.subscription.limit,
-            Shown.percent(row.live, row.subscription.limit),
+            shown.percent(row.live, row.subscription.limit),
             row.subscription.expires_on,
         ]
-        for row in _all(desk, _search(request.args))
-    ]
+        for row in desk.engine.reports.every_service(desk.actor, _search(request.args), sort=_sort())
+    )
     columns = [
         "service_id",
         "client",
@@ -126,7 +138,7 @@ def services_csv(desk: Desk) -> Response:
         "percent",
         "expiry",
     ]
-    return csv(desk, "services", columns, rows)
+    return file(desk, kind, "services", columns, rows)
 
 
 @pages.form("/services/new", needs="services.write")
@@ -485,7 +497,7 @@ def services_all(desk: Desk) -> Response:
             raise Conflict(
                 "count_changed", t("The filters find %(count)s services now. Look again.", count=number)
             )
-        found = [row.subscription.id for row in _all(desk, search)]
+        found = [row.subscription.id for row in desk.engine.reports.every_service(desk.actor, search)]
         return _many(desk, found, form.text("action"), back)
 
     return handle(desk, form, act)
@@ -572,18 +584,6 @@ def _sort() -> Sort:
         return Sort(request.args.get("sort", "added"))
     except ValueError:
         return Sort.ADDED
-
-
-def _all(desk: Desk, search: ServiceSearch) -> Iterator[ServiceRow]:
-    after: str | None = None
-    while True:
-        listing: Listing[ServiceRow] = desk.engine.reports.services(
-            desk.actor, search, sort=_sort(), limit=200, after=after
-        )
-        yield from listing.items
-        if listing.after is None:
-            return
-        after = listing.after
 
 
 def _row(desk: Desk, one: Subscription) -> ServiceRow:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import re
 from collections.abc import Callable
 from importlib import import_module
+from xml.etree import ElementTree as ET
+from zipfile import ZipFile
 
 import pytest
 
 from seatguard.administrators import rules
 from seatguard.catalog.model import PlanChange
 from seatguard_admin.blueprint import PAGES
-from seatguard_admin.lists import inert
+from seatguard_admin.exports import inert
 from seatguard_admin.pages import account
 from seatguard_flask.attempts import FailedAttempts
 from tests.admin.conftest import HOME, Read, Reader
@@ -183,6 +186,62 @@ def test_exports_follow_the_filter(sample: Sample, reader: Read) -> None:
     for query, count in (("", 29), ("?view=high", 6), ("?q=quanta", 2)):
         rows = list(csv.DictReader(io.StringIO(ada.get(f"/services.csv{query}").text.lstrip("\ufeff"))))
         assert len(rows) == count, query
+
+
+def cells_of(workbook: bytes) -> list[list[str]]:
+    """The values of a workbook's one sheet, as they are written there."""
+    name = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with ZipFile(io.BytesIO(workbook)) as parts:
+        assert [one for one in parts.namelist() if "worksheets/" in one] == ["xl/worksheets/sheet1.xml"]
+        sheet = ET.fromstring(parts.read("xl/worksheets/sheet1.xml"))
+    assert not list(sheet.iter(f"{name}f")), "a formula"
+    assert not list(sheet.iter(f"{name}hyperlink"))
+    return [["".join(cell.itertext()) for cell in row] for row in sheet.iter(f"{name}row")]
+
+
+def test_workbooks_hold_no_formula(bare: Sample, reader: Read) -> None:
+    """Text is text, whatever it begins with, and an address is no link; a day is a number."""
+    engine, me, ada = bare.engine, bare.actor, reader(bare)
+    client = engine.clients.add(me, name="=1+1")
+    project = engine.projects.add(me, client.id, name="@SUM(A1)")
+    last_day = bare.clock().date() + dt.timedelta(days=3)
+    engine.subscriptions.add(me, project.id, limit=3, type="https://evil.example", expiry=last_day)
+    for path in (
+        "/clients.xlsx",
+        *(f"/reports/{name}?format=xlsx" for name in ("expiring", "utilization", "seats", "denials")),
+    ):
+        answer = ada.get(path)
+        assert answer.status_code == 200, path
+        assert answer.headers["Content-Disposition"].endswith('.xlsx"')
+        assert cells_of(answer.data), path
+    titles, row = cells_of(ada.get("/services.xlsx").data)
+    shown = dict(zip(titles, [*row[:6], "", *row[6:]], strict=True))  # an empty cell is not written
+    assert (shown["client"], shown["project"], shown["type"]) == ("=1+1", "@SUM(A1)", "https://evil.example")
+    assert (shown["limit"], shown["expiry"]) == ("3", str((last_day - dt.date(1899, 12, 30)).days))
+    journal = ada.post("/activity/export", range="all", format="xlsx")
+    assert "client.added" in [row[2] for row in cells_of(journal.data)]
+
+
+def test_an_export_of_an_unknown_kind_is_refused(sample: Sample, reader: Read) -> None:
+    """Said before anything is read."""
+    answer = reader(sample).get("/reports/seats?format=pdf")
+    assert answer.status_code == 400
+    assert "must be csv or xlsx" in answer.text
+
+
+def test_an_export_is_read_while_it_is_sent(bare: Sample, reader: Read) -> None:
+    """All of it, in pieces, and no more entries are in memory than one page of the journal has."""
+    engine, me = bare.engine, bare.actor
+    client = engine.clients.add(me, name="Client")
+    for number in range(450):
+        engine.clients.rename(me, client.id, name=f"Client {number}")
+    ada = reader(bare)
+    answer = ada.post("/activity/export", range="all")
+    assert answer.is_streamed
+    pieces = list(answer.iter_encoded())
+    assert len(pieces) > 3
+    rows = list(csv.DictReader(io.StringIO(b"".join(pieces).decode().lstrip("\ufeff"))))
+    assert sum(row["kind"] == "client.renamed" for row in rows) == 450
 
 
 def test_sign_in_leads_back_to_our_own_pages_only(sample: Sample) -> None:

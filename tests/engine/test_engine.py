@@ -730,6 +730,27 @@ NOTHING: dict[str, tuple[Call, object]] = {
         0,
     ),
     "reports.denials": (lambda mine, theirs: mine.engine.reports.denials(mine.actor), {}),
+    "reports.every_service": (
+        lambda mine, theirs: list(
+            mine.engine.reports.every_service(mine.actor, ServiceSearch(client=theirs.client.id))
+        ),
+        [],
+    ),
+    "reports.every_client": (
+        lambda mine, theirs: list(mine.engine.reports.every_client(mine.actor, q=theirs.client.name[:5])),
+        [],
+    ),
+    "reports.bands": (
+        lambda mine, theirs: {one.number for one in mine.engine.reports.bands(mine.actor).values()},
+        {0},
+    ),
+    "reports.last_days_by_month": (
+        lambda mine, theirs: mine.engine.reports.last_days_by_month(
+            mine.actor, ServiceSearch(client=theirs.client.id)
+        ),
+        {},
+    ),
+    "reports.count_days": (lambda mine, theirs: mine.engine.reports.count_days(mine.actor), 0),
     "journal.search": (
         lambda mine, theirs: [entry for entry in mine.entries() if entry.tenant != mine.actor.tenant],
         [],

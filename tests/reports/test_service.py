@@ -195,7 +195,7 @@ def test_plans_say_what_they_promise_and_to_how_many(world: World) -> None:
     engine.publish_plan(me, "team", seats=7, apply_to="new")
     engine.subscriptions.cancel(me, one.id)
     (row,) = engine.reports.plans(me).items
-    assert (row.plan.slug, row.number, row.seats, row.subscribers) == ("team", 2, 7, 2)
+    assert (row.plan.slug, row.number, row.seats, row.subscribers.number) == ("team", 2, 7, 2)
 
 
 def test_series_and_denials_follow_the_journal(world: World) -> None:

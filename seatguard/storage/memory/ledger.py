@@ -27,6 +27,7 @@ from seatguard.management.model import ManagementKey
 from seatguard.projects.model import Domain, KnownKey, Project, ProjectKey
 from seatguard.rates.model import Window
 from seatguard.records import Page, Record, every, valid_cursor
+from seatguard.storage.memory.daily import MemoryDaily
 from seatguard.storage.memory.reads import MemoryReads
 from seatguard.storage.memory.rows import OWNERS, UNIQUE, MemoryRows
 from seatguard.subscriptions.model import Extra, ScheduledChange, Subscription, UserSubscription
@@ -269,6 +270,7 @@ class MemoryWork:
         self.saved_views: _Records[SavedView] = _Records(rows, "saved_views", tenant)
         self.journal = _Journal(rows, tenant)
         self.reads = MemoryReads(rows, tenant)
+        self.daily = MemoryDaily(rows, tenant)
 
     def next_number(self) -> int:
         """See ``Work.next_number``."""

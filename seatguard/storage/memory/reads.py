@@ -9,14 +9,13 @@ from typing import Any, TypeVar, cast
 
 from seatguard.catalog.model import Plan, PlanVersion
 from seatguard.clients.model import Client, ClientState
-from seatguard.journal.model import Entry
 from seatguard.projects.model import Domain, Project
 from seatguard.reports import rules
 from seatguard.reports.model import (
     Added,
     ClientRow,
     ClientView,
-    Day,
+    Count,
     PlanRow,
     ProjectRow,
     ServiceRow,
@@ -69,9 +68,22 @@ class MemoryReads:
 
     def count_services(
         self, searches: Sequence[ServiceSearch], *, now: dt.datetime, at_most: int
-    ) -> list[int]:
+    ) -> list[Count]:
         """See ``Reads.count_services``."""
-        return [min(at_most, sum(1 for _ in self._found(search, now))) for search in searches]
+        return [Count.below(at_most, sum(1 for _ in self._found(search, now))) for search in searches]
+
+    def bands(self, *, now: dt.datetime, at_most: int) -> list[Count]:
+        """See ``Reads.bands``."""
+        found = Counter(
+            rules.band(row.live, row.subscription.limit)
+            for row in self._found(ServiceSearch(view=View.ACTIVE), now)
+        )
+        return [Count.below(at_most, found[one]) for one in rules.BANDS]
+
+    def last_days(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> dict[dt.date, int]:
+        """See ``Reads.last_days``."""
+        days = [row.subscription.expires_on for row in self._found(search, now)]
+        return Counter(sorted(day for day in days if day is not None)[:at_most])
 
     def clients(
         self,
@@ -89,9 +101,9 @@ class MemoryReads:
             (place, self._client_row(one, today)) for place, one in _stretch(found, after, backwards, limit)
         ]
 
-    def count_clients(self, view: ClientView, q: str | None, *, at_most: int) -> int:
+    def count_clients(self, view: ClientView, q: str | None, *, at_most: int) -> Count:
         """See ``Reads.count_clients``."""
-        return min(at_most, len(self._clients(view, q)))
+        return Count.below(at_most, len(self._clients(view, q)))
 
     def projects(
         self, client: str | None, q: str | None, *, limit: int, after: Place | None, backwards: bool
@@ -105,7 +117,9 @@ class MemoryReads:
                 found.append((one.name, one.id, self._project_row(one, owner)))
         return _stretch(found, after, backwards, limit)
 
-    def plans(self, *, limit: int, after: Place | None, backwards: bool) -> list[tuple[Place, PlanRow]]:
+    def plans(
+        self, *, limit: int, after: Place | None, backwards: bool, at_most: int
+    ) -> list[tuple[Place, PlanRow]]:
         """See ``Reads.plans``."""
         subscribed: Counter[str] = Counter()
         for one in self._subscriptions():
@@ -120,7 +134,7 @@ class MemoryReads:
                     number=self._version(plan.current).number,
                     seats=self._version(plan.current).seats,
                     offer=self._version(plan.current).offer,
-                    subscribers=subscribed[plan.id],
+                    subscribers=Count.below(at_most, subscribed[plan.id]),
                 ),
             )
             for plan in self._all(Plan, "plans")
@@ -156,25 +170,6 @@ class MemoryReads:
             case _:
                 known = {}
         return {one: known[one] for one in ids if one in known}
-
-    def days(self, since: dt.datetime, *, streams: Sequence[str] | None) -> list[Day]:
-        """See ``Reads.days``."""
-        taken: Counter[dt.date] = Counter()
-        denied: Counter[dt.date] = Counter()
-        for entry in self._entries(since, streams):
-            if entry.kind == "seat.taken":
-                taken[entry.at.date()] += 1
-            elif entry.kind == "seat.denied":
-                denied[entry.at.date()] += _amount(entry)
-        return [Day(day, taken[day], denied[day]) for day in sorted({*taken, *denied})]
-
-    def denials(self, since: dt.datetime) -> dict[str, int]:
-        """See ``Reads.denials``."""
-        found: Counter[str] = Counter()
-        for entry in self._entries(since, None):
-            if entry.kind == "seat.denied":
-                found[str(entry.data.get("reason"))] += _amount(entry)
-        return dict(found)
 
     def _found(self, search: ServiceSearch, now: dt.datetime) -> Iterator[ServiceRow]:
         for one in self._all(Subscription, "subscriptions"):
@@ -271,15 +266,6 @@ class MemoryReads:
     def _version(self, identifier: str) -> PlanVersion:
         return cast(PlanVersion, self._rows.records["plan_versions"][identifier])
 
-    def _entries(self, since: dt.datetime, streams: Sequence[str] | None) -> Iterator[Entry]:
-        return (
-            entry
-            for entry in self._rows.entries.values()
-            if entry.at >= since
-            and (self._tenant is None or entry.tenant == self._tenant)
-            and (streams is None or entry.stream in streams)
-        )
-
     def _all(self, _record: type[RowT], kind: str) -> list[RowT]:
         return [
             cast(RowT, one)
@@ -292,15 +278,17 @@ _SERVICE_KEYS: dict[Sort, tuple[Callable[[ServiceRow], Any], bool]] = {
     Sort.ADDED: (lambda row: row.subscription.number, True),
     Sort.CLIENT: (lambda row: row.client_name, False),
     Sort.EXPIRES: (lambda row: row.subscription.expires_on or dt.date(9999, 12, 31), False),
-    Sort.UTILIZATION: (lambda row: _share(row.live, row.subscription.limit), True),
+    Sort.UTILIZATION: (lambda row: _fullness(row.live, row.subscription.limit), True),
 }
 """What a list is sorted by, and whether the largest comes first."""
 
 
-def _share(live: int, limit: int | None) -> int:
-    if limit is None:
-        return -1
-    return 10_000 if limit == 0 else live * 10_000 // limit
+def _fullness(live: int, limit: int | None) -> int:
+    """Whole percents, as they are shown; beyond 100 all are alike, and unlimited is less than any."""
+    if limit is not None and live > limit:
+        return 101
+    percent = rules.percent(live, limit)
+    return -1 if percent is None else percent
 
 
 def _stretch(
@@ -318,9 +306,3 @@ def _stretch(
 
 def _begins(name: str, q: str | None) -> bool:
     return not q or name.lower().startswith(q.lower())
-
-
-def _amount(entry: Entry) -> int:
-    """How many refusals an entry sums up; an altered entry counts for one."""
-    count = entry.data.get("count")
-    return count if isinstance(count, int) else 1

@@ -51,7 +51,12 @@ VANISHED = 5
 A host that has lost its network cannot say that it is gone, and nobody else gets the rows that it has locked.
 No unit of ours pauses so long."""
 
+FRESH = 1.0
+"""Seconds for which a connection that has answered is good for a read."""
+
 T = TypeVar("T")
+
+_ANSWERED = "seatguard_answered"
 
 _DRIVERS = {
     "postgresql": ("postgresql+psycopg", "psycopg", "postgres"),
@@ -158,8 +163,27 @@ class Database:
         Not retried: for units that the caller drives step by step.
         """
         with self._translating(), self._serialized(write), self._alive(write) as connection:
-            yield connection
+            with contextlib.nullcontext() if write or not self.is_postgres else _planned_anew(connection):
+                yield connection
             connection.rollback()
+
+    @contextmanager
+    def unhurried(self) -> Iterator[Connection]:
+        """A connection in a transaction, as :meth:`connection`, whose statements may take their time.
+
+        For changes of the schema: an index on a million rows takes longer than anybody waits for a seat. To
+        wait for a lock is another matter, as takers of seats queue behind whoever does.
+        """
+        if self.is_sqlite:
+            with self.connection(write=True) as connection:
+                yield connection
+            return
+        engine = _engine(self.url, hurried=False)
+        try:
+            with self._translating(), engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
     def run(self, act: Callable[[RawRunner], T], *, write: bool) -> T:
         """Run a whole unit and commit it; again from its start when a race or a restart undid it.
@@ -334,19 +358,24 @@ class Database:
 
     @contextmanager
     def _alive(self, write: bool) -> Iterator[Connection]:
-        """A begun connection that has just answered; a pooled one may have died since its last use."""
+        """A begun connection that has just answered; a pooled one may have died since its last use.
+
+        A page reads several times. Only its first read asks first: one that fails changes nothing.
+        """
         began = time.monotonic()
         while True:
             with contextlib.ExitStack() as opened:
                 try:
                     connection = opened.enter_context(self._begun(write))
-                    if not self.is_sqlite:
+                    answered = connection.info.get(_ANSWERED, -FRESH)
+                    if not self.is_sqlite and (write or began - answered > FRESH):
                         connection.exec_driver_sql("SELECT 1")
                 except DBAPIError as error:
                     if fault_of(error) is Fault.LOST and time.monotonic() - began < RECONNECT:
                         continue
                     raise
                 yield connection
+                connection.info[_ANSWERED] = time.monotonic()
                 return
 
     @contextmanager
@@ -381,6 +410,22 @@ class Database:
             self._written = time.monotonic()
         finally:
             self._writing.release()
+
+
+@contextmanager
+def _planned_anew(connection: Connection) -> Iterator[None]:
+    """Let PostgreSQL plan each query for its very values.
+
+    psycopg prepares what is asked often, and the server then makes one plan for all values. That is what the
+    hot path wants; a list of operators asks for the rare and the frequent, for ten rows and for ten thousand,
+    and by the beginning of a name, of which a plan for all values knows nothing.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    before, driver.prepare_threshold = driver.prepare_threshold, None
+    try:
+        yield
+    finally:
+        driver.prepare_threshold = before
 
 
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
@@ -423,14 +468,14 @@ def _complete(url: str) -> URL:
     return parsed
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, *, hurried: bool = True) -> Engine:
     backend = url.get_backend_name()
     options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": 2, "pool_use_lifo": True}
     options |= {"pool_size": 8, "max_overflow": 16}
     if backend == "postgresql":
-        options |= {"isolation_level": "READ COMMITTED", "connect_args": _postgres_arguments(url)}
+        options |= {"isolation_level": "READ COMMITTED", "connect_args": _postgres_arguments(url, hurried)}
     elif backend in ("mysql", "mariadb"):
-        options |= {"isolation_level": "READ COMMITTED", "connect_args": _MARIADB_ARGUMENTS}
+        options |= {"isolation_level": "READ COMMITTED", "connect_args": _mariadb_arguments(hurried)}
     elif backend != "sqlite":
         raise Misconfigured(f"Seatguard has no storage on {backend!r}: use sqlite, postgresql or mariadb")
     if backend != "sqlite":
@@ -451,9 +496,10 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _postgres_arguments(url: URL) -> dict[str, Any]:
-    limits = "-c statement_timeout=1900 -c lock_timeout=1500"
-    limits += f" -c idle_in_transaction_session_timeout={VANISHED * 1000}"
+def _postgres_arguments(url: URL, hurried: bool) -> dict[str, Any]:
+    limits = f"-c lock_timeout=1500 -c idle_in_transaction_session_timeout={VANISHED * 1000}"
+    if hurried:
+        limits += " -c statement_timeout=1900"
     given = url.query.get("options", "")
     return {"connect_timeout": 2, "options": f"{given} {limits}".strip()}
 
@@ -477,16 +523,18 @@ def _wrapping(connection: Connection) -> Iterator[None]:
         raise OperationalError(None, None, error, connection_invalidated=True) from error
 
 
-_MARIADB_ARGUMENTS: dict[str, Any] = {
-    "charset": "utf8mb4",
-    "connect_timeout": 2,
-    "read_timeout": 2,
-    "write_timeout": 2,
-    # What MySQL does not know is a comment to it.
-    "init_command": "SET SESSION innodb_lock_wait_timeout=1, "
-    f"/*M! max_statement_time=1.9, idle_transaction_timeout={VANISHED}, */"
-    "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
-}
+def _mariadb_arguments(hurried: bool) -> dict[str, Any]:
+    own = f"idle_transaction_timeout={VANISHED}"
+    if hurried:
+        own += ", max_statement_time=1.9"
+    arguments: dict[str, Any] = {
+        "charset": "utf8mb4",
+        "connect_timeout": 2,
+        # What MySQL does not know is a comment to it.
+        "init_command": f"SET SESSION innodb_lock_wait_timeout=1, /*M! {own}, */"
+        "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+    }
+    return arguments | {"read_timeout": 2, "write_timeout": 2} if hurried else arguments
 
 
 def _sqlite_connected(connection: Any, _record: object) -> None:

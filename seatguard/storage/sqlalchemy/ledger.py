@@ -31,6 +31,7 @@ from seatguard.rates.model import Window
 from seatguard.records import Page, Record, valid_cursor
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.arrivals import Arrivals, agreed
+from seatguard.storage.sqlalchemy.daily import SqlDaily
 from seatguard.storage.sqlalchemy.database import Database
 from seatguard.storage.sqlalchemy.faults import Fault, fault_of
 from seatguard.storage.sqlalchemy.reads import SqlReads
@@ -478,6 +479,11 @@ class SqlWork:
     def reads(self) -> SqlReads:
         """See ``Work.reads``."""
         return SqlReads(self._connection, self._tenant)
+
+    @property
+    def daily(self) -> SqlDaily:
+        """See ``Work.daily``."""
+        return SqlDaily(self._connection, self._tenant)
 
     def next_number(self) -> int:
         """See ``Work.next_number``."""

@@ -17,7 +17,7 @@ from seatguard.storage.sqlalchemy.database import Database
 
 def upgrade(database: Database) -> None:
     """Bring the database's schema to the newest version; one that is there already changes nothing."""
-    with database.connection(write=True) as connection:
+    with database.unhurried() as connection:
         command.upgrade(config_for(connection=connection), "head")
         connection.commit()
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -38,7 +41,7 @@ from seatguard.reports.model import (
     Added,
     ClientRow,
     ClientView,
-    Day,
+    Count,
     PlanRow,
     ProjectRow,
     ServiceRow,
@@ -47,14 +50,14 @@ from seatguard.reports.model import (
     View,
 )
 from seatguard.reports.ports import Place
-from seatguard.reports.rules import HIGH, SOON
+from seatguard.reports.rules import BANDS, HIGH, SOON
 from seatguard.storage.sqlalchemy import tables
+from seatguard.storage.sqlalchemy.daily import day_number, day_of
 from seatguard.storage.sqlalchemy.statements import fields_of
 from seatguard.subscriptions.model import Subscription, SubscriptionState
 
 _SERVICE, _CLIENT = fields_of(Subscription), fields_of(Client)
 
-_DAY = 86_400_000_000
 _NEVER = dt.date(9999, 12, 31)
 
 _sub, _client, _project = tables.subscription, tables.client, tables.project
@@ -70,6 +73,7 @@ class SqlReads:
     def __init__(self, connection: Connection, tenant: str | None) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._versions: dict[str, list[str]] = {}
 
     def services(
         self,
@@ -82,20 +86,52 @@ class SqlReads:
         backwards: bool,
     ) -> list[tuple[Place, ServiceRow]]:
         """See ``Reads.services``."""
-        key, descending = _service_key(sort)
-        query = (
+        found = self._found(search, now)
+        if sort is not Sort.UTILIZATION:
+            return self._listed(found, _service_key(sort, search), sort, limit, after, backwards)
+        # The percentage is in no index, or every seat would move it there. Its steps are, and they are the
+        # percentage itself from 90 on: the fullest are looked for first, the others if need be.
+        rows: list[tuple[Place, ServiceRow]] = []
+        for low, high in _bands(None if after is None else after[0], search, backwards):
+            asked = [_sub.c.bucket >= low, *([] if high is None else [_sub.c.bucket < high])]
+            band = [[*conditions, *asked] for conditions in found]
+            order = (_percent() if high else _sub.c.bucket, True)
+            rows += self._listed(band, order, sort, limit - len(rows), after, backwards)
+            if len(rows) == limit:
+                break
+        return rows
+
+    def _listed(
+        self,
+        found: Sequence[Sequence[ColumnElement[bool]]],
+        order: tuple[ColumnElement[Any], bool],
+        sort: Sort,
+        limit: int,
+        after: Place | None,
+        backwards: bool,
+    ) -> list[tuple[Place, ServiceRow]]:
+        """The rows of a stretch: first which they are, then what is shown of them.
+
+        Which they are is often told by an index alone; all that is shown lies in the tables.
+        """
+        key, descending = order
+        chosen = []
+        for conditions in found:
+            query = select(_sub.c.id.label("service"), key.label("place")).where(*conditions)
+            if sort is Sort.CLIENT:
+                query = query.join(_client, _client.c.id == _sub.c.client)
+            chosen.append(_placed(query, key, _sub.c.id, descending, after, backwards, limit).subquery())
+        one = chosen[0] if len(chosen) == 1 else union_all(*map(select, chosen)).subquery()
+        falling = descending != backwards
+        rows = self._connection.execute(
             _service_rows()
-            .add_columns(key)
-            .where(*self._of_tenant(_sub), *self._of_tenant(_client), *self._found(search, now))
+            .add_columns(one.c.place)
+            .join(one, one.c.service == _sub.c.id)
+            .order_by(
+                *((one.c.place.desc(), one.c.service.desc()) if falling else (one.c.place, one.c.service))
+            )
+            .limit(limit)
         )
-        if sort is Sort.UTILIZATION:
-            # The share is in no index. Its steps are, and they rise with it: within one, few are sorted.
-            step = _sub.c.bucket
-            query = query.order_by(step.asc() if backwards else step.desc())
-            if after is not None:
-                reached = _step(after[0] // 100)
-                query = query.where(step >= reached if backwards else step <= reached)
-        rows = self._connection.execute(_placed(query, key, _sub.c.id, descending, after, backwards, limit))
         # MariaDB divides to decimals.
         whole = int if sort is Sort.UTILIZATION else _as_it_is
         return [((whole(row[-1]), row[0]), _service_row(row[:-1])) for row in rows]
@@ -120,14 +156,37 @@ class SqlReads:
 
     def count_services(
         self, searches: Sequence[ServiceSearch], *, now: dt.datetime, at_most: int
-    ) -> list[int]:
+    ) -> list[Count]:
         """See ``Reads.count_services``."""
+        if searches[0].q:
+            return self._count_named(searches, now, at_most)
         counts = [
-            _counted(select(_sub.c.id).where(*self._of_tenant(_sub), *self._found(search, now)), at_most)
+            _added(
+                _counted(select(_sub.c.id).where(*conditions), at_most).scalar_subquery()
+                for conditions in self._found(search, now)
+            )
             for search in searches
         ]
-        row = self._connection.execute(select(*(count.scalar_subquery() for count in counts))).one()
-        return [int(count) for count in row]
+        row = self._connection.execute(select(*counts)).one()
+        return [Count.below(at_most, count) for count in row]
+
+    def _count_named(self, searches: Sequence[ServiceSearch], now: dt.datetime, at_most: int) -> list[Count]:
+        """Counts of what is found by name: each is looked at once, for all the views."""
+        found = self._named(str(searches[0].q), at_most).limit(at_most).subquery()
+        views = [
+            or_(*(and_(*conditions) for conditions in _in_view(search.view, now, _client.c.state.in_)))
+            for search in searches
+        ]
+        asked = [*self._of_tenant(_sub), *self._asked(searches[0])]
+        row = self._connection.execute(
+            select(
+                select(func.count()).select_from(found).scalar_subquery(),
+                *(func.sum(case((and_(*asked, view), 1), else_=0)) for view in views),
+            )
+            .join_from(found, _sub, _sub.c.id == found.c.id)
+            .join(_client, _client.c.id == _sub.c.client)
+        ).one()
+        return [Count(int(count or 0), row[0] < at_most) for count in row[1:]]
 
     def clients(
         self,
@@ -146,10 +205,10 @@ class SqlReads:
         query = _placed(query, _client.c.name, _client.c.id, False, after, backwards, limit)
         return [((row.client.name, row.client.id), row) for row in self._client_rows(query, today)]
 
-    def count_clients(self, view: ClientView, q: str | None, *, at_most: int) -> int:
+    def count_clients(self, view: ClientView, q: str | None, *, at_most: int) -> Count:
         """See ``Reads.count_clients``."""
         query = select(_client.c.id).where(*self._of_tenant(_client), *_found_clients(view, q))
-        return int(self._connection.execute(_counted(query, at_most)).scalar_one())
+        return Count.below(at_most, self._connection.execute(_counted(query, at_most)).scalar_one())
 
     def projects(
         self, client: str | None, q: str | None, *, limit: int, after: Place | None, backwards: bool
@@ -190,7 +249,9 @@ class SqlReads:
             for one, row in zip(found, rows, strict=True)
         ]
 
-    def plans(self, *, limit: int, after: Place | None, backwards: bool) -> list[tuple[Place, PlanRow]]:
+    def plans(
+        self, *, limit: int, after: Place | None, backwards: bool, at_most: int
+    ) -> list[tuple[Place, PlanRow]]:
         """See ``Reads.plans``."""
         fields = fields_of(Plan)
         query = (
@@ -202,17 +263,7 @@ class SqlReads:
             _placed(query, _plan.c.slug, _plan.c.id, False, after, backwards, limit)
         ).all()
         found = [Plan(**dict(zip(fields, row[:-3], strict=True))) for row in rows]
-        counted = self._connection.execute(
-            select(_version.c.plan, func.count())
-            .join_from(_version, _sub, _sub.c.plan_version == _version.c.id)
-            .where(
-                *self._of_tenant(_sub),
-                _version.c.plan.in_([one.id for one in found]),
-                _sub.c.state.in_(_KEPT),
-            )
-            .group_by(_version.c.plan)
-        )
-        subscribed: dict[str, int] = {row[0]: row[1] for row in counted}
+        subscribed = self._subscribers([one.id for one in found], at_most)
         return [
             (
                 (one.slug, one.id),
@@ -221,7 +272,7 @@ class SqlReads:
                     number=row[-3],
                     seats=row[-2],
                     offer=row[-1],
-                    subscribers=subscribed.get(one.id, 0),
+                    subscribers=Count.below(at_most, subscribed.get(one.id, 0)),
                 ),
             )
             for one, row in zip(found, rows, strict=True)
@@ -232,14 +283,19 @@ class SqlReads:
 
         def came(what: str, table: Any, *asked: ColumnElement[bool]) -> Select[Any]:
             mine = [*self._of_tenant(table), table.c.id >= floor(since), table.c.created_at >= since]
-            number = type_coerce(table.c.created_at, BigInteger) // _DAY
-            newest = select(number.label("day")).where(*mine, *asked).order_by(table.c.id.desc())
+            newest = (
+                select(day_number(table.c.created_at).label("day"))
+                .where(*mine, *asked)
+                .order_by(table.c.id.desc())
+            )
             days = newest.limit(at_most).subquery()
             return select(literal(what), days.c.day, cast(null(), Date), func.count()).group_by(days.c.day)
 
+        (active,) = _in_view(View.ACTIVE, now, self._of_clients)
+        (ends,) = _in_view(View.EXPIRING, now, self._of_clients)
         soonest = (
             select(_sub.c.expires_on)
-            .where(*self._of_tenant(_sub), *self._in_view(View.EXPIRING, now))
+            .where(*self._of_tenant(_sub), *ends)
             .order_by(_sub.c.expires_on)
             .limit(at_most)
             .subquery()
@@ -249,12 +305,58 @@ class SqlReads:
         for what, day, last, count in self._connection.execute(
             union_all(
                 came("client", _client, *_found_clients(ClientView.ALL, None)),
-                came("active", _sub, *self._in_view(View.ACTIVE, now)),
+                came("active", _sub, *active),
                 ending.group_by(soonest.c.expires_on),
             )
         ):
-            found[what][last or _EPOCH.date() + dt.timedelta(days=int(day))] = count
+            found[what][last or day_of(day)] = count
         return Added(clients=found["client"], active=found["active"], expiring=found["ends"])
+
+    def _subscribers(self, plans: Sequence[str], at_most: int) -> dict[str, int]:
+        versions: defaultdict[str, list[str]] = defaultdict(list)
+        of_plans = select(_version.c.plan, _version.c.id).where(_version.c.plan.in_(plans))
+        for plan, version in self._connection.execute(of_plans):
+            versions[plan].append(version)
+        if not versions:
+            return {}
+        kept = [*self._of_tenant(_sub), _sub.c.state.in_(_KEPT)]
+        counts = [
+            _counted(select(_sub.c.id).where(*kept, _sub.c.plan_version.in_(ids)), at_most).scalar_subquery()
+            for ids in versions.values()
+        ]
+        row = self._connection.execute(select(*counts)).one()
+        return {plan: int(count) for plan, count in zip(versions, row, strict=True)}
+
+    def bands(self, *, now: dt.datetime, at_most: int) -> list[Count]:
+        """See ``Reads.bands``."""
+        (active,) = _in_view(View.ACTIVE, now, self._of_clients)
+        counts = [
+            _counted(
+                select(_sub.c.id).where(
+                    *self._of_tenant(_sub), *active, _sub.c.bucket >= low, _sub.c.bucket < high
+                ),
+                at_most,
+            ).scalar_subquery()
+            for low, high in pairwise((*BANDS, tables.OVER + 1))
+        ]
+        return [Count.below(at_most, count) for count in self._connection.execute(select(*counts)).one()]
+
+    def last_days(self, search: ServiceSearch, *, now: dt.datetime, at_most: int) -> dict[dt.date, int]:
+        """See ``Reads.last_days``."""
+        found = union_all(
+            *(
+                select(
+                    select(_sub.c.expires_on.label("day"))
+                    .where(*conditions, _sub.c.expires_on.is_not(None))
+                    .order_by(_sub.c.expires_on)
+                    .limit(at_most)
+                    .subquery()
+                )
+                for conditions in self._found(search, now)
+            )
+        ).subquery()
+        rows = self._connection.execute(select(found.c.day, func.count()).group_by(found.c.day))
+        return {day: int(count) for day, count in rows}
 
     def names(self, aggregate: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """See ``Reads.names``."""
@@ -277,38 +379,21 @@ class SqlReads:
         query = query.where(table.c.id.in_([one for one in ids if is_uuid(one)]), *self._of_tenant(table))
         return {one: (name, owner) for one, name, owner in self._connection.execute(query)}
 
-    def days(self, since: dt.datetime, *, streams: Sequence[str] | None) -> list[Day]:
-        """See ``Reads.days``."""
-        day = type_coerce(_entry.c.at, BigInteger) // _DAY
-        counted = self._connection.execute(
-            select(day, func.count())
-            .where(*self._since(since, streams), _entry.c.kind == "seat.taken")
-            .group_by(day)
-        )
-        taken: dict[int, int] = {int(number): count for number, count in counted}
-        denied: Counter[int] = Counter()
-        for at, data in self._refusals(since, streams):
-            denied[(at - _EPOCH).days] += _amount(data)
-        return [
-            Day(_EPOCH.date() + dt.timedelta(days=number), taken.get(number, 0), denied[number])
-            for number in sorted({*taken, *denied})
-        ]
+    def _found(self, search: ServiceSearch, now: dt.datetime) -> list[list[ColumnElement[bool]]]:
+        """Conditions on services, each for some of those that are looked for and no two for the same."""
+        asked = [*self._of_tenant(_sub), *self._asked(search)]
+        if search.q:
+            asked.append(self._called(search.q))
+        return [[*asked, *of_view] for of_view in _in_view(search.view, now, self._of_clients)]
 
-    def denials(self, since: dt.datetime) -> dict[str, int]:
-        """See ``Reads.denials``."""
-        found: Counter[str] = Counter()
-        for _, data in self._refusals(since, None):
-            found[str(data.get("reason"))] += _amount(data)
-        return dict(found)
-
-    def _found(self, search: ServiceSearch, now: dt.datetime) -> list[ColumnElement[bool]]:
-        asked = self._in_view(search.view, now)
+    def _asked(self, search: ServiceSearch) -> list[ColumnElement[bool]]:
+        """All that a search asks besides its view and a name."""
+        asked: list[ColumnElement[bool]] = []
         for column, value in ((_sub.c.client, search.client), (_sub.c.project, search.project)):
             if value is not None:
                 asked.append(column == value if is_uuid(value) else ~true())
         if search.plan is not None:
-            of_plan = select(_version.c.id).where(_version.c.plan == search.plan)
-            asked.append(_sub.c.plan_version.in_(of_plan) if is_uuid(search.plan) else ~true())
+            asked.append(_sub.c.plan_version.in_(self._versions_of(search.plan)))
         if search.type is not None:
             asked += [_sub.c.type == search.type, func.lower(_sub.c.type) == func.lower(search.type)]
         if search.mode is not None:
@@ -317,75 +402,56 @@ class SqlReads:
             asked += _at_least(search.util_gte)
         if search.expires_before is not None:
             asked.append(_sub.c.expires_on < search.expires_before)
-        if search.q:
-            asked.append(_sub.c.id.in_(self._named(search.q)))
         return asked
 
-    def _named(self, q: str) -> CompoundSelect[Any]:
-        """Services by a beginning: one query for each table, as no index spans two."""
-        one = _sub.alias()
-        mine = self._of_tenant(one)
+    def _versions_of(self, plan: str) -> list[str]:
+        """A plan's versions. Asked beforehand: the database plans better for values that it sees."""
+        if plan not in self._versions:
+            query = select(_version.c.id).where(_version.c.plan == plan, *self._of_tenant(_version))
+            found = self._connection.execute(query).scalars() if is_uuid(plan) else ()
+            self._versions[plan] = list(found)
+        return self._versions[plan]
+
+    def _called(self, q: str) -> ColumnElement[bool]:
+        """Whether a name of theirs begins so.
+
+        A few are all found and sorted. Of many, a list meets enough on its way through its own order.
+        """
+        few = self._named(q, _FEW).limit(_FEW).subquery()
+        if self._connection.execute(select(func.count()).select_from(few)).scalar_one() < _FEW:
+            return _sub.c.id.in_(select(few.c.id))
+        number = _number(q)
+        return or_(
+            _begins(_sub.c.type, q),
+            _sub.c.client.in_(self._clients_named(q)),
+            _sub.c.project.in_(self._projects_named(q)),
+            *([] if number is None else [_sub.c.number == number]),
+        )
+
+    def _named(self, q: str, at_most: int) -> CompoundSelect[Any]:
+        """Services by a beginning, so many of each kind of name: no index spans two tables."""
+        mine = self._of_tenant(_sub)
         found = [
-            select(one.c.id).where(*mine, _begins(one.c.type, q)),
-            select(one.c.id).where(
-                *mine,
-                one.c.client.in_(
-                    select(_client.c.id).where(*self._of_tenant(_client), _begins(_client.c.name, q))
-                ),
-            ),
-            select(one.c.id).where(
-                *mine,
-                one.c.project.in_(
-                    select(_project.c.id).where(*self._of_tenant(_project), _begins(_project.c.name, q))
-                ),
-            ),
+            select(_sub.c.id).where(*mine, _begins(_sub.c.type, q)),
+            select(_sub.c.id).where(*mine, _sub.c.client.in_(self._clients_named(q))),
+            select(_sub.c.id).where(*mine, _sub.c.project.in_(self._projects_named(q))),
         ]
-        digits = q.removeprefix("#")
-        if digits.isascii() and digits.isdigit() and len(digits) < 10:
-            found.append(select(one.c.id).where(*mine, one.c.number == int(digits)))
-        return union(*found)
+        number = _number(q)
+        if number is not None:
+            found.append(select(_sub.c.id).where(*mine, _sub.c.number == number))
+        return union(*(select(one.limit(at_most).subquery()) for one in found))
 
-    def _in_view(self, view: View, now: dt.datetime) -> list[ColumnElement[bool]]:
-        """The condition of ``seatguard.reports.rules.is_in``, for a database."""
-        kept = [_sub.c.state.in_(_KEPT), ~self._of_clients(ClientState.ARCHIVED)]
-        honored = [_sub.c.state.in_(_HONORED), ~self._of_clients(ClientState.ARCHIVED, ClientState.SUSPENDED)]
-        active = [
-            *honored,
-            or_(_sub.c.closes_at.is_(None), _sub.c.closes_at > now),
-            or_(_sub.c.opens_at.is_(None), _sub.c.opens_at <= now),
-        ]
-        match view:
-            case View.ALL:
-                return kept
-            case View.ACTIVE:
-                return active
-            case View.EXPIRING:
-                return [*active, _sub.c.expires_on <= now.date() + SOON]
-            case View.HIGH:
-                return [*active, *_at_least(HIGH)]
-            case View.EXPIRED:
-                return [*honored, _sub.c.closes_at <= now]
-            case View.SUSPENDED:
-                return [*kept, self._either(SubscriptionState.SUSPENDED, ClientState.SUSPENDED)]
-            case View.ARCHIVED:
-                return [self._either(SubscriptionState.CANCELED, ClientState.ARCHIVED)]
+    def _clients_named(self, q: str) -> Select[Any]:
+        owner = _client.alias()
+        return select(owner.c.id).where(*self._of_tenant(owner), _begins(owner.c.name, q))
 
-    def _of_clients(self, *states: ClientState) -> ColumnElement[bool]:
+    def _projects_named(self, q: str) -> Select[Any]:
+        return select(_project.c.id).where(*self._of_tenant(_project), _begins(_project.c.name, q))
+
+    def _of_clients(self, states: list[ClientState]) -> ColumnElement[bool]:
         """Whether the client is in one of these states, which few are."""
         owner = _client.alias()
         return exists().where(*self._of_tenant(owner), owner.c.id == _sub.c.client, owner.c.state.in_(states))
-
-    def _either(self, own: SubscriptionState, clients: ClientState) -> ColumnElement[bool]:
-        """Services in a state, and those of clients in one: two queries, as no index spans two tables."""
-        owner, other = _client.alias(), _sub.alias()
-        return _sub.c.id.in_(
-            union(
-                select(other.c.id).where(*self._of_tenant(other), other.c.state == own),
-                select(other.c.id)
-                .join_from(owner, other, other.c.client == owner.c.id)
-                .where(*self._of_tenant(owner), owner.c.state == clients),
-            )
-        )
 
     def _client_rows(self, query: Select[Any], today: dt.date) -> list[ClientRow]:
         found = [Client(**dict(zip(_CLIENT, row, strict=True))) for row in self._connection.execute(query)]
@@ -394,16 +460,6 @@ class SqlReads:
         return [
             ClientRow(client=one, projects=projects[one.id], **sums.get(one.id, _NOTHING)) for one in found
         ]
-
-    def _refusals(self, since: dt.datetime, streams: Sequence[str] | None) -> list[Any]:
-        query = select(_entry.c.at, _entry.c.data).where(
-            *self._since(since, streams), _entry.c.kind == "seat.denied"
-        )
-        return list(self._connection.execute(query))
-
-    def _since(self, since: dt.datetime, streams: Sequence[str] | None) -> list[ColumnElement[bool]]:
-        asked = [*self._of_tenant(_entry), _entry.c.id >= floor(since), _entry.c.at >= since]
-        return asked if streams is None else [*asked, _entry.c.stream.in_(streams)]
 
     def _sums(self, clients: list[str], today: dt.date) -> dict[str, dict[str, Any]]:
         counted = case((_sub.c.state != SubscriptionState.CANCELED, 1), else_=0)
@@ -419,7 +475,7 @@ class SqlReads:
                 func.sum(case((_sub.c.limit.is_(None), counted), else_=0)),
                 type_coerce(func.min(ahead), Date),
             )
-            .where(_sub.c.client.in_(clients))
+            .where(*self._of_tenant(_sub), _sub.c.client.in_(clients))
             .group_by(_sub.c.client)
         )
         return {
@@ -460,7 +516,9 @@ class SqlReads:
         return [] if self._tenant is None else [table.c.tenant == self._tenant]
 
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_FEW = 1000
+"""Services found by a name: fewer are sorted, more are met on the way."""
+
 _NOTHING: dict[str, Any] = {"services": 0, "seats": 0, "limit": 0, "next_expiry": None}
 
 
@@ -468,42 +526,113 @@ def _counted(query: Select[Any], at_most: int) -> Select[Any]:
     return select(func.count()).select_from(query.limit(at_most).subquery())
 
 
+def _in_view(
+    view: View, now: dt.datetime, owned: Callable[[list[ClientState]], ColumnElement[bool]]
+) -> list[list[ColumnElement[bool]]]:
+    """The condition of ``seatguard.reports.rules.is_in``, for a database.
+
+    In two parts where it is about services and about clients: no index spans two tables.
+
+    Args:
+        owned: says whether the service is of a client in one of some states.
+    """
+    kept = [_sub.c.state.in_(_KEPT), ~owned([ClientState.ARCHIVED])]
+    honored = [_sub.c.state.in_(_HONORED), ~owned([ClientState.ARCHIVED, ClientState.SUSPENDED])]
+    active = [
+        *honored,
+        or_(_sub.c.closes_at.is_(None), _sub.c.closes_at > now),
+        or_(_sub.c.opens_at.is_(None), _sub.c.opens_at <= now),
+    ]
+    match view:
+        case View.ALL:
+            return [kept]
+        case View.ACTIVE:
+            return [active]
+        case View.EXPIRING:
+            return [[*active, _sub.c.expires_on <= now.date() + SOON]]
+        case View.HIGH:
+            return [[*active, *_at_least(HIGH)]]
+        case View.EXPIRED:
+            return [[*honored, _sub.c.closes_at <= now]]
+        case View.SUSPENDED:
+            own = _sub.c.state == SubscriptionState.SUSPENDED
+            theirs = owned([ClientState.SUSPENDED])
+            return [
+                [own, ~owned([ClientState.ARCHIVED])],
+                [_sub.c.state.in_(_HONORED), theirs],
+            ]
+        case View.ARCHIVED:
+            theirs = owned([ClientState.ARCHIVED])
+            return [[_sub.c.state == SubscriptionState.CANCELED], [_sub.c.state.in_(_KEPT), theirs]]
+
+
+_Owned = Callable[[list[ClientState]], ColumnElement[bool]]
+
+
+def _added(counts: Iterable[ColumnElement[int]]) -> ColumnElement[int]:
+    return reduce(operator.add, counts)
+
+
 def _services() -> FromClause:
     return _sub.join(_client, _client.c.id == _sub.c.client).join(_project, _project.c.id == _sub.c.project)
 
 
-def _service_key(sort: Sort) -> tuple[ColumnElement[Any], bool]:
+def _service_key(sort: Sort, search: ServiceSearch) -> tuple[ColumnElement[Any], bool]:
     """What a list is sorted by, and whether the largest comes first."""
     match sort:
         case Sort.ADDED:
             return _sub.c.number, True
         case Sort.CLIENT:
             return _client.c.name, False
-        case Sort.EXPIRES:
+        case Sort.EXPIRES if search.view is View.EXPIRING or search.expires_before is not None:
+            return _sub.c.expires_on, False  # all of them have one
+        case _:
             return func.coalesce(_sub.c.expires_on, literal(_NEVER, Date, literal_execute=True)), False
-        case Sort.UTILIZATION:
-            share = _sub.c.live * 10_000 // _sub.c.limit
-            return case((_sub.c.limit.is_(None), -1), (_sub.c.limit == 0, 10_000), else_=share), True
+
+
+def _percent() -> ColumnElement[Any]:
+    """How many percent of the seats are taken, rounded down; below 90, where no limit is 0."""
+    none = or_(_sub.c.limit.is_(None), _sub.c.limit == 0)
+    return case((none, -1), else_=_sub.c.live * 100 // _sub.c.limit)
+
+
+_BANDS = ((90, None), (50, 90), (-1, 50))
+"""Steps of utilization that are sorted together: from the first to below the second, in percent."""
+
+
+def _bands(place: int | None, search: ServiceSearch, backwards: bool) -> Sequence[tuple[int, int | None]]:
+    """The bands a list by utilization goes through from a place on, which is a percentage."""
+    least = max(search.util_gte or 0, HIGH if search.view is View.HIGH else 0)
+    found = [(low, high) for low, high in _BANDS if high is None or least < high]
+    if place is not None and backwards:
+        found = [(low, high) for low, high in found if high is None or place < high]
+    elif place is not None:
+        found = [(low, high) for low, high in found if place >= low]
+    return found[::-1] if backwards else found
 
 
 def _at_least(percent: int) -> list[ColumnElement[bool]]:
-    """The exact condition, behind the step below it: that one has an index."""
-    return [_sub.c.bucket >= _step(percent), _sub.c.live * 100 >= _sub.c.limit * percent]
-
-
-def _step(percent: int) -> int:
-    return max((step for step in tables.BUCKETS if step <= percent), default=0)
+    """The exact condition, behind the step below it: that one has an index, and may be all that is asked."""
+    step = max((step for step in tables.BUCKETS if step <= percent), default=0)
+    reached = [_sub.c.bucket >= step]
+    return reached if step == percent else [*reached, _sub.c.live * 100 >= _sub.c.limit * percent]
 
 
 def _begins(column: ColumnElement[str], q: str) -> ColumnElement[bool]:
     return func.lower(column).startswith(q.lower(), autoescape=True)
 
 
+def _number(q: str) -> int | None:
+    """The number of a service that was typed, perhaps with a sign before it."""
+    digits = q.removeprefix("#")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
+
+
 def _found_clients(view: ClientView, q: str | None) -> list[ColumnElement[bool]]:
     asked: list[ColumnElement[bool]] = []
     match view:
         case ClientView.ALL:
-            asked.append(_client.c.state != ClientState.ARCHIVED)
+            asked.append(_client.c.state.in_([one for one in ClientState if one is not ClientState.ARCHIVED]))
         case ClientView.SUSPENDED:
             asked.append(_client.c.state == ClientState.SUSPENDED)
         case ClientView.ARCHIVED:
@@ -572,9 +701,3 @@ def _service_row(row: Sequence[Any]) -> ServiceRow:
 
 def _as_it_is(value: Any) -> Any:
     return value
-
-
-def _amount(data: Any) -> int:
-    """How many refusals an entry sums up; an altered entry counts for one."""
-    count = data.get("count")
-    return count if isinstance(count, int) else 1

@@ -2,7 +2,7 @@
 
 ``subscription`` also has the gate's own columns (``live``, ``held``) and every owner of a stream
 has the chain's end (``seq``, ``head``); no record shows them. No index and no foreign key names
-them: they change with every seat. Lists by utilization have ``bucket``, which changes a few times
+them: they change with every seat. Lists by utilization have ``bucket``, which changes twenty times
 while a service fills up.
 """
 
@@ -51,7 +51,7 @@ from seatguard.subscriptions.model import ChangeState, SubscriptionState
 from seatguard.tenants.model import TenantOptions
 from seatguard.waiting.model import WaitingState
 
-SCHEMA_HEAD = "0013"
+SCHEMA_HEAD = "0014"
 """The newest migration; a test holds it to the migrations folder."""
 
 metadata = MetaData(
@@ -65,14 +65,22 @@ metadata = MetaData(
 )
 
 
-BUCKETS = (100, 95, 90, 80, 70)
-"""Percentages that lists by utilization begin at: the steps of the generated column ``bucket``."""
+BUCKETS = (*range(100, 89, -1), 80, 75, 70, 60, 50, 40, 30, 20, 10)
+"""Percentages that lists by utilization begin at: the steps of the generated column ``bucket``. From 90 on it
+is the percentage itself."""
+
+OVER = 101
+"""The step of services with more seats taken than they may have."""
 
 
 def _bucket() -> Column[int]:
-    """The highest step that is reached, else 0; PostgreSQL stores it, the others work it out."""
+    """The highest step that is reached, else 0, and -1 without a limit.
+
+    PostgreSQL stores it, the others work it out.
+    """
     steps = " ".join(f"WHEN live * 100 >= seat_limit * {step} THEN {step}" for step in BUCKETS)
-    return Column("util_bucket", Integer, Computed(f"CASE {steps} ELSE 0 END"), key="bucket")
+    worked_out = f"CASE WHEN live > seat_limit THEN {OVER} {steps} WHEN seat_limit IS NULL THEN -1 ELSE 0 END"
+    return Column("util_bucket", Integer, Computed(worked_out), key="bucket")
 
 
 def _prefixes(table: Table, *columns: str) -> None:
@@ -361,6 +369,8 @@ plan_version = Table(
     UniqueConstraint("plan", "number"),
 )
 
+_DECIDES = ("state", "closes_at", "opens_at", "client")
+
 subscription = Table(
     "seatguard_subscription",
     metadata,
@@ -398,14 +408,14 @@ subscription = Table(
     Index(None, "project", "mode", "id"),
     Index(None, "plan_version", "id"),
     Index(None, "tenant", "id"),
-    Index(None, "client", "id"),
     Index(None, "tenant", "number"),
-    Index(None, "tenant", "expires_on", "id"),
-    Index(None, "tenant", "bucket", "id"),
-    Index(
-        "ix_seatguard_subscription_standing",
-        *("tenant", "state", "closes_at", "opens_at", "client", "plan_version"),
-    ),
+    # What decides in which views a service is lies in the indexes: they are counted without their rows.
+    Index("ix_seatguard_subscription_of_client", "tenant", "client", "state", "number", "id", "plan_version"),
+    Index("ix_seatguard_subscription_of_plan", "tenant", "plan_version", "state"),
+    Index("ix_seatguard_subscription_by_state", "tenant", "state", "number", "id"),
+    Index("ix_seatguard_subscription_standing", "tenant", *_DECIDES, "plan_version"),
+    Index("ix_seatguard_subscription_expiring", "tenant", "expires_on", *_DECIDES),
+    Index("ix_seatguard_subscription_filling", "tenant", "bucket", *_DECIDES, "id"),
     postgresql_with={"fillfactor": "50"},
 )
 _prefixes(subscription, "type")
@@ -414,6 +424,7 @@ Index(
     subscription.c.tenant,
     func.coalesce(subscription.c.expires_on, text("'9999-12-31'::date")),
     subscription.c.id,
+    postgresql_include=["expires_on", *_DECIDES],
 ).ddl_if(dialect="postgresql")
 
 seat = Table(
@@ -471,6 +482,20 @@ entry = Table(
     Index(None, "tenant", "actor", "id"),
     Index(None, "tenant", "request_id", "id"),
 )
+
+daily = Table(
+    "seatguard_daily",
+    metadata,
+    Column("tenant", ident(), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("stream", ident(), primary_key=True),
+    Column("what", String(64), primary_key=True),
+    Column("times", BigInteger, nullable=False),
+)
+"""How often something was done on a day, for each stream and, under the tenant's own id, for all of them.
+
+A day of the tenant's that was counted has a row with nothing under ``what``, and in it how many entries there
+were."""
 
 reply = Table(
     "seatguard_reply",
