@@ -413,6 +413,7 @@ class Seatguard:
         and promises are this one's: made again after an interruption, it goes on.
         """
         self.relay()
+        self.reports.count_days(actor)  # reports go on to tell of days whose entries are gone
         return self.archives.archive(actor, before=before, file=file)
 
     def verify(self, actor: Actor, *, repair: bool = False) -> Iterator[Drift]:

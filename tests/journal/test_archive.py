@@ -334,6 +334,18 @@ def test_what_if_begins_where_the_ledger_does(store: Store, clock: FrozenClock, 
     assert found.since > past.before
 
 
+def test_reports_still_tell_of_days_whose_entries_are_archived(clock: FrozenClock, tmp_path: Path) -> None:
+    """What they need is counted before an entry leaves, whether or not chores run; not so in memory."""
+    with contextlib.closing(sql_store(f"sqlite:///{tmp_path / 'seats.db'}", clock)) as stores:
+        past = Past.build(next(stores), clock, tmp_path)
+        engine, me = past.world.engine, past.world.actor
+        before = engine.reports.seat_series(me, days=365)
+        assert sum(day.taken for day in before) == 9
+        engine.archive(me, before=past.before, file=past.file)
+        assert engine.reports.seat_series(me, days=365) == before
+        assert [one.seq for one in past.everything(past.quiet.id)] == [2]
+
+
 def edited(file: Path, change: Callable[[list[dict[str, Any]]], None]) -> None:
     """Write a file's lines anew."""
     lines = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
