@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+import redis
 
 from seatguard import StorageUnavailable
+from seatguard.storage.redis.lines import Lines
 from seatguard.worker import Worker
 from tests.servers import RedisServer, TcpProxy
 from tests.storage.crowd import Arena, rounds
@@ -267,6 +269,21 @@ def test_slow_network_is_slow_and_right(
     assert load.unavailable == []
     proxy.heal()
     arena.audit()
+
+
+def test_any_number_of_lines_may_be_lost(start_redis: Start) -> None:
+    """A process outlives more restarts of its gate than redis-py's pool may have connections."""
+    server = start_redis("valkey")
+    pool = redis.ConnectionPool.from_url(server.url(), protocol=2)
+    lines = Lines(pool)
+    with server.client() as client:
+        for _ in range(3 * min(pool.max_connections, 100)):
+            assert lines.ask(("PING",)) == [b"PONG"]
+            client.client_kill_filter(_type="normal", skipme=True)
+            with pytest.raises(redis.ConnectionError):
+                lines.ask(("PING",))
+    assert lines.ask(("PING",)) == [b"PONG"]
+    lines.close()
 
 
 def test_full_memory_is_an_outage_and_changes_nothing(start_redis: Start, new_database: New) -> None:

@@ -65,7 +65,9 @@ class Lines:
             if time.monotonic() - used < _FRESH or not self._is_stale(line):
                 return line
             line.disconnect()
-        made: Any = self._pool.make_connection()
+        # Not `make_connection`: the pool counts what it makes and never learns of one that broke. After a
+        # hundred lost lines it would make no more.
+        made: Any = self._pool.connection_class(**self._pool.connection_kwargs)
         made.connect()
         return made
 
