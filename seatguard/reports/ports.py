@@ -51,10 +51,7 @@ class Reads(Protocol):
     def count_services(
         self, searches: Sequence[ServiceSearch], *, now: dt.datetime, at_most: int
     ) -> list[Count]:
-        """How many each search finds, below ``at_most``; asked all at once.
-
-        The searches differ in their view alone.
-        """
+        """How many each search finds, below ``at_most``; asked all at once."""
 
     def bands(self, *, now: dt.datetime, at_most: int) -> list[Count]:
         """How many active services are in each of ``rules.BANDS``, below ``at_most``."""

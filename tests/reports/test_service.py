@@ -169,6 +169,16 @@ def test_search_finds_by_beginnings_of_names_and_by_number(world: World) -> None
     assert found(expires_before=before) == {numbers[word] for word in ("today", "over", "grace")}
 
 
+def test_searches_by_different_names_are_counted_each_by_its_own(world: World) -> None:
+    """Saved views have names of their own to look for."""
+    fill(world)
+    searches = [ServiceSearch(q="pl"), ServiceSearch(q="quiet"), ServiceSearch(q="nobody"), ServiceSearch()]
+    counts = world.engine.reports.counts(world.actor, searches)
+    listed = [len(world.engine.reports.services(world.actor, one, limit=200).items) for one in searches]
+    assert [count.number for count in counts] == listed
+    assert listed[:3] == [1, 1, 0]
+
+
 def test_client_and_project_rows_add_up(world: World) -> None:
     """Services, seats, limits and the nearest last day; canceled services are left out."""
     fill(world)

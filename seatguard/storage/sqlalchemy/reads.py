@@ -6,6 +6,7 @@ import datetime as dt
 import operator
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -158,7 +159,7 @@ class SqlReads:
         self, searches: Sequence[ServiceSearch], *, now: dt.datetime, at_most: int
     ) -> list[Count]:
         """See ``Reads.count_services``."""
-        if searches[0].q:
+        if searches[0].q and len({replace(search, view=View.ALL) for search in searches}) == 1:
             return self._count_named(searches, now, at_most)
         counts = [
             _added(
