@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from seatguard.storage.sqlalchemy.haste import Haste
 from tests.storage.crowd import Arena
 
 TAKERS = 8
@@ -44,6 +45,16 @@ def test_eight_threads_under_haste_fill_exactly(arena: Arena) -> None:
     assert taken_by_eight(arena, 5) == {"allowed": 5, "limit_reached": 35}
     found = arena.audit()
     assert found["counter"] == found["rows"] == found["seat.taken"] == 5
+
+
+def test_signs_of_haste_are_kept_for_so_many_subscriptions_only() -> None:
+    """However many subscriptions were wanted at once, memory is bounded: the older signs go."""
+    haste = Haste(lambda: 0.0)
+    for name in map(str, range(10_001)):
+        with haste.inside(name), haste.inside(name):
+            pass
+    with haste.inside("0") as first, haste.inside("10000") as last:
+        assert (first, last) == (False, True)
 
 
 @pytest.mark.postgresql

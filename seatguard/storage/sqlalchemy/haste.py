@@ -38,7 +38,7 @@ class Haste:
         with self._lock:
             self._inside[name] += 1
             if self._inside[name] > 1:
-                self._until[name] = now + STAYS
+                self._note(name, now)
             hasty = self._until.get(name, now) > now
         try:
             yield hasty
@@ -50,7 +50,11 @@ class Haste:
 
     def met(self, name: str) -> None:
         """Another taker came first, of whatever process."""
+        now = self._monotonic()
         with self._lock:
-            if len(self._until) >= _MOST:
-                self._until.clear()
-            self._until[name] = self._monotonic() + STAYS
+            self._note(name, now)
+
+    def _note(self, name: str, now: float) -> None:
+        if len(self._until) >= _MOST:
+            self._until.clear()
+        self._until[name] = now + STAYS
