@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from seatguard.errors import Misconfigured, StorageUnavailable
 from seatguard.storage.breaker import Breaker
@@ -85,6 +86,8 @@ class Database:
         self._breaker = Breaker(time.monotonic)
         self._unit = threading.local()
         event.listen(self.engine, "do_connect", self._connect)
+        if self.is_postgres:
+            event.listen(self.engine, "reset", _postgres_returned)
         _open_databases.add(self)
 
     @property
@@ -511,6 +514,12 @@ def _postgres_begins(connection: Connection) -> None:
     if options.get("isolation_level") != "AUTOCOMMIT" and driver.autocommit:
         with _wrapping(connection):
             driver.autocommit = False
+
+
+def _postgres_returned(driver: Any, record: ConnectionPoolEntry | None, _state: object) -> None:
+    """Nothing resets what comes back to the pool: who was interrupted there may have left an answer open."""
+    if record is not None and not driver.is_idle:
+        record.invalidate()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 
 WAIT = 2.0
@@ -39,3 +40,19 @@ class PatientConnection(psycopg.Connection[Any]):
         except errors._WaitTimeout as error:
             self.pgconn.finish()
             raise psycopg.OperationalError(f"no answer within {WAIT} seconds") from error
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open, in no transaction, and no answer is to come. Asks nobody."""
+        return self.pgconn.transaction_status == TransactionStatus.IDLE
+
+    def rollback(self) -> None:
+        """End the transaction, with the connection where somebody was interrupted while he waited for it.
+
+        A time limit of the host's may raise what psycopg does not know, and the connection then takes no
+        statement any more: the answer to the last one is still to come.
+        """
+        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            self.close()
+        else:
+            super().rollback()
