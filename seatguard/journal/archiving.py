@@ -47,7 +47,8 @@ class ArchiveService:
         Raises:
             InvalidInput: ``before`` is too recent or not the file's; the file cannot be written or is none.
             Conflict: ``nothing_to_archive``; ``journal_does_not_hold``, then nothing is archived of which
-                nobody knows whether it is true; ``archived_elsewhere``, another call moved these entries.
+                nobody knows whether it is true; ``archived_elsewhere``, another call moved these entries;
+                ``file_changed``, another call erased somebody in the file just now.
         """
         rules.may_archive(before, self._clock())
         kept = ArchiveFile(file)
@@ -111,6 +112,10 @@ class ArchiveService:
 
         Returns:
             how many entries lost their erasable part.
+
+        Raises:
+            InvalidInput: the file cannot be written, or is no archive of the actor's tenant.
+            Conflict: ``file_changed``, another call erased somebody in it at the same time; ask again.
         """
         person = person_digest(actor.tenant, holder_key)
         kept = self._mine(actor, file)
@@ -245,7 +250,8 @@ class ArchiveService:
         if known is not None and known.archive == stretch.archive:
             return set()
         there = work.journal.cut(stretch.stream, first=stretch.first, last=stretch.last)
-        if [bare(one) for one in there] != [bare(one) for one in entries] or known is not None:
+        same = len(there) == len(entries) and all(map(_alike, there, entries))
+        if not same or known is not None:
             raise Conflict(
                 "archived_elsewhere",
                 f"{stretch.aggregate} {stretch.stream} has other entries at {stretch.first} to "
@@ -270,6 +276,11 @@ class ArchiveService:
         work.journal.append(
             self._drafts.draft(actor, kind, "tenant", actor.tenant, subject=archive, data=data)
         )
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    """Whether they are the same entry, which may have lost its names in one of two places."""
+    return one == other or (bare(one) == bare(other) and bare(one) in (one, other))
 
 
 def _batches(held: Iterable[Held]) -> Iterator[list[Held]]:

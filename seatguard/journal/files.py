@@ -14,7 +14,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ MOST = 1000
 """Entries of a stretch at most: so many are in memory, and leave the ledger in one transaction."""
 
 _UNREADABLE = (
-    *(OSError, EOFError, zlib.error, ValueError, OverflowError),
+    *(gzip.BadGzipFile, EOFError, zlib.error, ValueError, OverflowError),
     *(KeyError, TypeError, AttributeError, StopIteration),
 )
 _BYTES = ("erasable_digest", "salt", "link")
@@ -53,10 +53,15 @@ class ArchiveFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # Where a link leads: a file rewritten in the link's own place would leave the names in the other.
+        self._place = Path(os.path.realpath(path))
 
     def exists(self) -> bool:
-        """Whether it is there; a file that is being written is not."""
-        return self.path.exists()
+        """Whether it is there; a file that is being written is not, nor one that cannot be looked at."""
+        try:
+            return self._place.exists()
+        except OSError:
+            return False  # reading or writing it says why
 
     def write(self, title: Title, held: Iterable[Held]) -> None:
         """Write it beside its name, then give it the name, which nothing may have: it is on the disk by then.
@@ -68,10 +73,9 @@ class ArchiveFile:
 
         def publish(made: Path) -> None:
             try:
-                os.link(made, self.path)  # unlike a renaming, never in the place of another file
+                os.link(made, self._place)  # unlike a renaming, never in the place of another file
             except FileExistsError as error:
                 raise Conflict("file_exists", f"{self.path} was made by somebody else meanwhile") from error
-            made.unlink()
 
         self._write(title, held, publish)
 
@@ -80,8 +84,12 @@ class ArchiveFile:
 
         Returns:
             how many entries became others; for none, the file is left as it is.
+
+        Raises:
+            Conflict: ``file_changed``; another call has written it anew meanwhile, and this one has not.
         """
-        changed = 0
+        title, changed = self.title(), 0
+        read = self._written_last()
 
         def rewritten() -> Iterator[Held]:
             nonlocal changed
@@ -91,12 +99,13 @@ class ArchiveFile:
                 yield stretch, new
 
         def publish(made: Path) -> None:
+            if changed and self._written_last() != read:
+                # What the other call has taken out would be in it again.
+                raise Conflict("file_changed", f"{self.path} was written anew meanwhile: repeat the call")
             if changed:
-                made.replace(self.path)
-            else:
-                made.unlink()
+                made.replace(self._place)
 
-        self._write(self.title(), rewritten(), publish)
+        self._write(title, rewritten(), publish)
         return changed
 
     def title(self) -> Title:
@@ -134,7 +143,7 @@ class ArchiveFile:
             raise self._broken()
 
     def _write(self, title: Title, held: Iterable[Held], publish: Callable[[Path], None]) -> None:
-        made = self.path.with_name(f"{self.path.name}.{os.urandom(4).hex()}.part")
+        made = self._place.with_name(f"{self._place.name}.{os.urandom(4).hex()}.part")
         try:
             # Readable by its owner alone: it may hold names.
             with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as raw:
@@ -144,23 +153,33 @@ class ArchiveFile:
                 raw.flush()
                 os.fsync(raw.fileno())
             publish(made)
-            _sync_folder(self.path.parent)
+            _sync_folder(self._place.parent)
         except OSError as error:
             raise InvalidInput.single(
                 "file", "unwritable", f"{self.path} cannot be written: {error.strerror}"
             ) from error
         finally:
-            made.unlink(missing_ok=True)
+            with suppress(OSError):  # it took the file's place, or was never made
+                made.unlink()
 
     @contextmanager
     def _lines(self) -> Iterator[Iterator[dict[str, Any]]]:
         try:
-            with gzip.open(self.path, "rb") as file:
+            with gzip.open(self._place, "rb") as file:
                 yield (json.loads(line) for line in file)
         except FileNotFoundError as error:
             raise InvalidInput.single("file", "not_found", f"{self.path} is not there") from error
         except _UNREADABLE as error:
             raise self._broken() from error
+        except OSError as error:
+            raise InvalidInput.single(
+                "file", "unreadable", f"{self.path} cannot be read: {error.strerror}"
+            ) from error
+
+    def _written_last(self) -> tuple[int, int]:
+        """Tells one writing of it from the next."""
+        there = self._place.stat()
+        return there.st_ino, there.st_mtime_ns
 
     def _title(self, line: dict[str, Any]) -> Title:
         said = line.get("seatguard_archive")

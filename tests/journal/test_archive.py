@@ -205,6 +205,7 @@ def test_file_of_another_date_or_tenant_or_of_nothing_is_refused(
         (stranger.actor, past.before, past.file, "foreign_archive"),
         (past.world.actor, past.before, garbage, "no_archive"),
         (past.world.actor, past.before, tmp_path / "none" / "x.gz", "unwritable"),
+        (past.world.actor, past.before, tmp_path / ("x" * 300), "unwritable"),
     ):
         with pytest.raises(InvalidInput) as caught:
             archives.archive(actor, before=before, file=file)
@@ -218,7 +219,11 @@ def test_file_of_another_date_or_tenant_or_of_nothing_is_refused(
             call()
         assert caught.value.code == "foreign_archive"
     assert archives.newest(stranger.actor) is None
-    for path, code in ((cut, "no_archive"), (tmp_path / "missing.gz", "not_found")):
+    for path, code in (
+        (cut, "no_archive"),
+        (tmp_path / "missing.gz", "not_found"),
+        (tmp_path, "unreadable"),
+    ):
         with pytest.raises(InvalidInput) as caught:
             list(archives.search(past.world.actor, path))
         assert caught.value.code == code
@@ -264,6 +269,44 @@ def test_erased_person_is_taken_out_of_a_file_too(store: Store, clock: FrozenClo
     assert past.archive().finished
 
 
+def test_an_erasure_by_way_of_a_link_is_one_of_the_file_itself(clock: FrozenClock, tmp_path: Path) -> None:
+    """The link stays a link, and what it leads to names nobody; also when the archive was made that way."""
+    world = World.in_memory()
+    past = Past.build(world.store, world.clock, tmp_path)
+    link = tmp_path / "link.gz"
+    link.symlink_to(past.file.name)
+    past.archive(link)
+    engine, me = past.world.engine, past.world.actor
+    assert engine.archives.erase(me, engine.seats.holder_key("old-1"), link) == 2
+    assert link.is_symlink()
+    assert not past.file.is_symlink()
+    assert "old-1" not in gzip.decompress(past.file.read_bytes()).decode()
+    assert past.file.stat().st_mode & 0o777 == 0o600
+    assert past.findings() == []
+
+
+def test_two_erasures_at_once_bring_no_name_back(clock: FrozenClock, tmp_path: Path) -> None:
+    """Who has read the file before another call wrote it anew is refused; the other's erasure stands."""
+    world = World.in_memory()
+    past = Past.build(world.store, world.clock, tmp_path)
+    past.archive()
+    engine, me, found = past.world.engine, past.world.actor, list[int]()
+
+    def late(entry: Entry) -> Entry:
+        if not found:
+            found.append(engine.archives.erase(me, engine.seats.holder_key("old-1"), past.file))
+        return files.bare(entry)
+
+    with pytest.raises(Conflict) as caught:
+        files.ArchiveFile(past.file).rewrite(late)
+    assert caught.value.code == "file_changed"
+    assert found == [2]
+    left = gzip.decompress(past.file.read_bytes()).decode()
+    assert "old-1" not in left
+    assert "old-2" in left
+    assert [one.name for one in tmp_path.iterdir()] == [past.file.name]
+
+
 def test_person_erased_between_copy_and_cut_is_in_neither(
     store: Store, clock: FrozenClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +348,27 @@ def test_entries_changed_between_copy_and_cut_stay(clock: FrozenClock, tmp_path:
     rows.entries[victim.id] = victim
     assert past.archive().finished
     assert past.findings() == []
+
+
+def test_names_changed_in_the_file_before_the_cut_stay_in_the_ledger(tmp_path: Path) -> None:
+    """They are in no digest of the file's, so they are compared one by one."""
+    world = World.in_memory()
+    past = Past.build(world.store, world.clock, tmp_path)
+    begin, before = past.world.engine.archives._begin, past.everything()
+
+    def rename(lines: list[dict[str, Any]]) -> None:
+        of_kind(lines, "seat.taken")["erasable"]["holder"] = "eve"
+
+    def meanwhile(*arguments: Any) -> Archive:
+        made = begin(*arguments)
+        edited(past.file, rename)
+        return made
+
+    past.world.engine.archives._begin = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(Conflict) as caught:
+        past.archive()
+    assert caught.value.code == "archived_elsewhere"
+    assert {one.id for one in before} <= {one.id for one in past.everything()}
 
 
 def test_a_journal_that_does_not_hold_is_not_archived(clock: FrozenClock, tmp_path: Path) -> None:
