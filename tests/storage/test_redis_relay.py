@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from seatguard import Seatguard, StorageUnavailable
-from seatguard.storage.redis.keys import SHARDS, journal_of
+from seatguard.storage.redis.keys import SHARDS, generation_of, journal_of, shard_of
 from tests.servers import RedisServer
 from tests.storage.crowd import Arena
 from tests.storage.test_redis_races import copied, kept
@@ -114,6 +114,30 @@ def test_message_that_cannot_be_read_stops_no_other(start_redis: Start, new_data
     with server.client() as client:
         assert all(client.xlen(journal_of(shard)) >= 2 for shard in range(SHARDS))
     assert list(engine.journal.verify(engine.actor("test", "relay", tenant=arena.tenant))) == []
+
+
+@pytest.mark.parametrize(("before", "entry"), [(10_000, '["", "", "", "other"]'), (1, "no entry")])
+def test_no_limit_is_lowered_by_a_copy_that_may_be_behind(
+    start_redis: Start, new_database: New, before: int, entry: str
+) -> None:
+    """The gate's count is unknown, and what it has not moved cannot be told: too much waits, or nobody can
+    read it. The change is refused for now, not compared with the ledger's copy."""
+    server = start_redis("valkey")
+    arena = Arena.build(new_database("sqlite"), limit=2, gate=server.url())
+    engine, shard = arena.open(), shard_of(arena.subscription)
+    actor, where = engine.actor("test", "limit", tenant=arena.tenant), engine.where(arena.project)
+    with server.client() as client:
+        pipe = client.pipeline(transaction=False)
+        for _ in range(before):
+            pipe.xadd(journal_of(shard), {"entry": entry})
+        assert engine.seats.take(actor, where, "ada").allowed
+        engine.relay()
+        pipe.execute()
+        assert engine.seats.take(actor, where, "bob").allowed
+        client.delete(generation_of(shard))
+    with pytest.raises(StorageUnavailable, match="being filled anew"):
+        engine.subscriptions.change_limit(actor, arena.subscription, limit=1)
+    assert engine.subscriptions.get(actor, arena.subscription).limit == 2
 
 
 def test_ledger_that_is_away_is_told_once(start_redis: Start, new_database: New) -> None:

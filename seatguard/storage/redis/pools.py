@@ -77,7 +77,7 @@ class Pools:
         if answer[0] == b"frozen":
             return Count(int(answer[1]), int(answer[2]))
         # Nobody is given a seat from a pool that is not there, and filling it waits for the caller's lock.
-        if self._relay.has_entries_of(subscription):
+        if self._relay.may_have_entries_of(subscription):
             raise StorageUnavailable("the gate is being filled anew; ask again")
         return None
 

@@ -186,7 +186,7 @@ class RedisUsage:
             answer = self._pools.ask(f"usage/{script}", tenant, subscription, told, *arguments(now))
             match answer[0]:
                 case b"unopened":
-                    self._open(tenant, subscription, answer[1].decode())
+                    self._open(tenant, subscription, answer[1].decode(), answer[2].decode())
                 case b"period":
                     now = from_micros(int(answer[1]))
                 case b"look":
@@ -195,14 +195,17 @@ class RedisUsage:
                     return answer, now
         raise StorageUnavailable("the account changes faster than it can be read; ask again")
 
-    def _open(self, tenant: str, subscription: str, before: str) -> None:
-        """Begin a book, after the ledger has got all there was in the one before."""
+    def _open(self, tenant: str, subscription: str, before: str, filling: str) -> None:
+        """Begin a book, after the ledger has got all there was in the one before.
+
+        In another filling of the pool it is not begun: there, the ledger may have got more meanwhile.
+        """
         if before:
             self._relay.bring(subscription)
         with self._ledger.read(tenant) as work:
             knows = work.accounts.find(subscription=subscription) is not None
         has = "more" if knows else "nothing"
-        self._pools.ask("usage/open", tenant, subscription, "", before, uuid4().hex, has)
+        self._pools.ask("usage/open", tenant, subscription, "", before, uuid4().hex, has, filling)
 
     def _told(self, tenant: str, subscription: str, agreed: Agreed, before: str, answer: Answer) -> str:
         """What the ledger has of what a script asks for, beside what it was told before."""
@@ -223,17 +226,18 @@ class RedisUsage:
                     tale["items"][str(one)] = _known_charge(work, subscription, one)
         for place in range(0, len(answer[4]), 2):
             meter, known = answer[4][place].decode(), answer[4][place + 1].decode()
-            self._learn(tenant, subscription, meter, known)
+            self._learn(tenant, subscription, token, meter, known)
         return _text(tale)
 
-    def _learn(self, tenant: str, subscription: str, meter: str, known: str) -> None:
+    def _learn(self, tenant: str, subscription: str, token: str, meter: str, known: str) -> None:
         """Let the sieve know the next of the ledger's charges: a book soon goes by itself for new keys."""
         with self._ledger.read(tenant) as work:
             page = work.charges.list(
                 limit=_AT_ONCE, after=known or None, subscription=subscription, meter=meter
             )
         names = _text([str(ChargeItem.of(charge)) for charge in page.items])
-        self._pools.ask("usage/learn", tenant, subscription, "", meter, known, page.after or "all", names)
+        last = page.after or "all"
+        self._pools.ask("usage/learn", tenant, subscription, "", meter, known, last, names, token)
 
     def _confirmed(self, outcomes: Sequence[ConsumeOutcome], entries: Sequence[Draft]) -> None:
         """Where answers wait for the ledger: wait until it has what these tell of."""

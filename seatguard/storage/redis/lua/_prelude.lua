@@ -2,7 +2,7 @@
 --
 -- Keys, all of one slot:
 --   1 generation   string: which filling of this shard counts; gone after a flush or a restart
---   2 pool         hash: tenant, generation, live, last number, the admission, frozen
+--   2 pool         hash: tenant, generation, token of its filling, live, last number, the admission, frozen
 --   3 seats        hash: seat id -> JSON [since, holder's key, holder's name, e-mail]
 --   4 holders      hash: holder's key -> seat id; its length is the number of live seats
 --   5 holds        sorted set: seat ids by the end of their holds

@@ -41,5 +41,5 @@ if step == 'fill' then
 end
 redis.call('HSET', POOL, 'tenant', ARGV[1], 'generation', generation, 'live', redis.call('HLEN', HOLDERS),
   'version', ARGV[5], 'cap', ARGV[6], 'open', ARGV[7], 'opens_at', ARGV[8], 'closes_at', ARGV[9])
-redis.call('HDEL', POOL, 'filling', 'filled')
+redis.call('HDEL', POOL, 'filled')
 return {'go'}

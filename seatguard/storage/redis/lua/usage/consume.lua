@@ -7,11 +7,7 @@
 -- exhausted; closed; period with now where that is not in a period; look, unopened, frozen, unknown, foreign.
 if not opened_book() then return no end
 if pool.frozen then return {'frozen'} end
-if pool.open ~= '1'
-  or (pool.opens_at ~= '' and pool.now < tonumber(pool.opens_at))
-  or (pool.closes_at ~= '' and pool.now >= tonumber(pool.closes_at)) then
-  return {'closed'}
-end
+if not gives(pool) then return {'closed'} end
 
 local answers, items, accounts, entries, done, refused = {}, {}, {}, {}, {}, false
 for number, wish in ipairs(cjson.decode(ARGV[4])) do
