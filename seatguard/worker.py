@@ -130,7 +130,7 @@ class Worker:
                 continue
             try:
                 for actor in self._actors(chore):
-                    done[chore.name] += chore.do(self._engine, actor)
+                    done[chore.name] += self._done(chore, actor)
             except StorageUnavailable as error:
                 logger.warning("%s: the store does not answer: %s", chore.name, error)
             except SeatguardError:
@@ -156,6 +156,15 @@ class Worker:
         finally:
             stop.set()
             thread.join()
+
+    def _done(self, chore: Chore, actor: Actor) -> int:
+        try:
+            return chore.do(self._engine, actor)
+        except StorageUnavailable:
+            raise  # the next tenant's would not be done either
+        except SeatguardError:
+            logger.exception("%s: failed for tenant %s and is tried again", chore.name, actor.tenant)
+            return 0
 
     def _actors(self, chore: Chore) -> Iterator[Actor]:
         tenants = self._engine.tenants.ids() if chore.of_tenant else (self._engine.default_tenant(),)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from seatguard import EngineOptions, Seatguard, StorageUnavailable
+from seatguard import Actor, EngineOptions, Seatguard, StorageUnavailable
 from seatguard.allowances import Concurrency, Rate
+from seatguard.errors import Conflict
 from seatguard.worker import CHORES, Chore, Worker
 from tests.worlds import Ticks, World
 
@@ -100,6 +101,21 @@ def test_failing_chore_stops_no_other(world: World, caplog: pytest.LogCaptureFix
     seconds.seconds += 5
     assert worker.once() == {"fine": 3}
     assert tried == [1000.0, 1005.0]
+
+
+def test_failing_tenant_stops_no_other(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be done for one tenant is logged with its id, and done for those after it."""
+    other = world.stranger().actor.tenant
+
+    def picky(_: Seatguard, actor: Actor) -> int:
+        if actor.tenant == world.actor.tenant:
+            raise Conflict("spoilt", "this tenant's records are")
+        return 1
+
+    with caplog.at_level(logging.ERROR, "seatguard.worker"):
+        assert Worker(world.engine, (Chore("picky", 5, picky),)).once() == {"picky": 1}
+    assert f"picky: failed for tenant {world.actor.tenant}" in caplog.text
+    assert other not in caplog.text
 
 
 def test_worker_in_a_thread_ends_with_the_block(world: World) -> None:
