@@ -42,7 +42,7 @@ def places(sample: Sample) -> list[str]:
         "/services",
         "/services?view=high&sort=utilization",
         "/services?q=nothing+like+this",
-        "/services/all?view=high",
+        "/services/all?mode=live",
         "/services?util_gte=70&mode=live",
         "/views/save?page=services&query=view%3Dhigh",
         "/activity?since=2020-01-01&who=cli",
