@@ -80,6 +80,7 @@ class Form:
         changes: for a look at it before it is done: field by field what is so now and what will be.
         step: what the button says under the name ``step``; with one, a second button goes back to editing.
         wide: whether its fields want room.
+        again: what is said when it is sent twice and shows nothing twice.
     """
 
     title: str
@@ -96,6 +97,7 @@ class Form:
     changes: Sequence[tuple[str, str, str]] = ()
     step: str = ""
     wide: bool = False
+    again: str = ""
     crumbs: Sequence[tuple[str, str]] = ()
 
     def text(self, name: str) -> str:
@@ -166,7 +168,7 @@ def handle(
         _check_typed(desk, form)
         if form.version is not None:
             form.version = _version(request.form.get("version", ""))
-        return _once(desk, form, act) if form.once else act(form)
+        return once(desk, lambda: act(form), again=form.again) if form.once else act(form)
     except InvalidInput as error:
         for problem in error.problems:
             _put_problem(form, (names or {}).get(problem.field, problem.field), problem.message)
@@ -242,9 +244,16 @@ def _conflict(desk: Desk, form: Form, version: int, stored: Mapping[str, str]) -
     return _shown(desk, form, 409)
 
 
-def _once(desk: Desk, form: Form, act: Act) -> Response:
-    """Do it, unless the same sending was done before: then lead to where it led."""
-    key = request.form.get("once", "")
+def once(desk: Desk, act: Callable[[], Response], *, again: str = "") -> Response:
+    """Do it, unless the same sending was done before: then lead to where it led.
+
+    Args:
+        again: what is said of the second sending when the first led nowhere.
+
+    Raises:
+        Conflict: it led nowhere, is still under way, or was sent with other values.
+    """
+    t, key = desk.t, request.form.get("once", "")
     content = json.dumps(
         [
             [name, values]
@@ -258,15 +267,16 @@ def _once(desk: Desk, form: Form, act: Act) -> Response:
     match start:
         case Replied(_, body):
             if body:
-                return desk.go_to(body.decode(), said=desk.t("Already done: it was sent twice."))
-            form.error = desk.t("Already created. Rotate to get a new key.")
-            return _shown(desk, form, 409)
+                return desk.go_to(body.decode(), said=t("Already done: it was sent twice."))
+            raise Conflict("sent_twice", again or t("Already done: it was sent twice."))
         case InFlight():
-            form.error = desk.t("This was sent a moment ago and is still under way. Look at the list first.")
-            return _shown(desk, form, 409)
+            raise Conflict(
+                "under_way",
+                t("This was sent a moment ago and is still under way. Look at the list first."),
+            )
         case Begun(reply):
             try:
-                response = act(form)
+                response = act()
             except BaseException:
                 service.abandon(desk.actor, reply)
                 raise
@@ -274,10 +284,10 @@ def _once(desk: Desk, form: Form, act: Act) -> Response:
             service.keep(desk.actor, reply.done(response.status_code, place.encode()))
             return response
         case _:
-            form.error = desk.t(
-                "This form was sent before with other values. Look at the list, then send it again."
+            raise Conflict(
+                "sent_otherwise",
+                t("This form was sent before with other values. Look at the list, then send it again."),
             )
-            return _shown(desk, form, 409)
 
 
 def list_value(name: str, given: Mapping[str, str] | None = None) -> Any:

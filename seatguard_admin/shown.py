@@ -34,6 +34,15 @@ class Link:
     key: str
 
 
+def is_moment(text: str) -> bool:
+    """Whether a text is an instant or a day, and nothing else.
+
+    >>> is_moment("2026-01-31T09:30:00+00:00"), is_moment("2026-01-31"), is_moment("on 2026-01-31")
+    (True, True, False)
+    """
+    return _MOMENT.fullmatch(text) is not None
+
+
 class Shown:
     """One reader's view of things."""
 
@@ -75,7 +84,12 @@ class Shown:
 
     def here(self, endpoint: str | None = None, **changes: Any) -> str:
         """This page, or another one, with other filters; a change begins again at page one."""
-        kept = {name: value for name, value in request.args.items() if name not in ("after", "before")}
+        # What url_for takes for itself is not the reader's to give.
+        kept = {
+            name: value
+            for name, value in request.args.items()
+            if name not in ("after", "before", "endpoint") and not name.startswith("_")
+        }
         asked = kept | (request.view_args or {}) | changes
         given = {name: value for name, value in asked.items() if value not in (None, "")}
         name = request.endpoint if endpoint is None else f"{self._desk.mounted.name}.{endpoint}"

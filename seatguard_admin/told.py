@@ -10,6 +10,7 @@ from typing import Any
 
 from seatguard.journal.model import Entry
 from seatguard_admin.desk import Desk
+from seatguard_admin.shown import Shown, is_moment
 
 PLACES = {
     "client": ("client", "client"),
@@ -239,4 +240,5 @@ def _text(desk: Desk, value: object) -> str:
         return desk.t("yes") if value else desk.t("no")
     if isinstance(value, list):
         return ", ".join(map(str, value)) or desk.t("none")
-    return str(value)
+    text = str(value)
+    return Shown(desk).prose(text) if is_moment(text) else text

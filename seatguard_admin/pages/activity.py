@@ -161,7 +161,7 @@ def _search(desk: Desk) -> Search:
     if _range() == "days":
         zone = desk.preferences.tz()
         since = None if first is None else dt.datetime.combine(first, dt.time(), tzinfo=zone)
-        if last is not None:
+        if last is not None and last < dt.date.max:
             values["until"] = dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), tzinfo=zone)
     return Search(since=since, **values)
 

@@ -40,6 +40,7 @@ def key_new(desk: Desk, project: str) -> Response:
         intro=t("For the project %(name)s. At most two live keys of each mode.", name=one.name),
         button=t("Create key"),
         once=True,
+        again=t("Already created. Rotate to get a new key."),
         back=_back(desk, one),
         crumbs=_crumbs(desk, one),
         fields=[
@@ -70,6 +71,7 @@ def key_rotate(desk: Desk, project: str, key: str) -> Response:
         intro=t("A new key is made. When should the old one stop?"),
         button=t("Rotate key"),
         once=True,
+        again=t("Already created. Rotate to get a new key."),
         back=_back(desk, one),
         crumbs=_crumbs(desk, one),
         fields=[

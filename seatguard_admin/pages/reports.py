@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
+from seatguard.decisions import Reason
 from seatguard.reports import rules
 from seatguard.reports.model import Day, ServiceRow, ServiceSearch, Sort, View
 from seatguard_admin.desk import Desk
@@ -105,7 +106,7 @@ def report_denials(desk: Desk) -> Response:
     found = desk.engine.reports.denials(desk.actor, days=days)
     if kind := _kind():
         return file(desk, kind, "denials", ["reason", "count"], list(found.items()))
-    return _show(desk, "denials", denials=found, chosen=days, choices=RANGES)
+    return _show(desk, "denials", denials=found, says=_reasons(desk), chosen=days, choices=RANGES)
 
 
 def _show(desk: Desk, name: str, **values: Any) -> Response:
@@ -125,6 +126,19 @@ def _bands(desk: Desk) -> list[tuple[str, int]]:
     names = ("0-49%", "50-74%", "75-89%", "90-99%", "100%", desk.t("over"))
     counts = desk.engine.reports.bands(desk.actor).values()
     return [(name, count.number) for name, count in zip(names, counts, strict=True)]
+
+
+def _reasons(desk: Desk) -> dict[str, str]:
+    """What the reasons mean for which seats are refused."""
+    t = desk.t
+    return {
+        Reason.LIMIT_REACHED: t("no seat was free"),
+        Reason.EXPIRED: t("the service had expired"),
+        Reason.NOT_STARTED: t("the service had not started yet"),
+        Reason.SUSPENDED: t("the service was suspended"),
+        Reason.INACTIVE: t("the service gave no seats in its state"),
+        Reason.NO_SERVICE: t("the project had no such service"),
+    }
 
 
 def _coarser(series: list[Day]) -> list[Day]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,9 +19,10 @@ from seatguard.sentences import sentence
 from seatguard.subscriptions.model import Subscription
 from seatguard_admin.desk import Desk
 from seatguard_admin.exports import CSV, XLSX, file
-from seatguard_admin.forms import Field, Form, handle, list_value
+from seatguard_admin.forms import Field, Form, handle, list_value, once
 from seatguard_admin.lists import Tab, paged
 from seatguard_admin.pages.keys import key_rows
+from seatguard_admin.pages.search import KEY, key_of
 from seatguard_admin.pages.seats import seat_page
 from seatguard_admin.pages.views import saved
 from seatguard_admin.registry import Pages
@@ -35,6 +36,8 @@ MOST = 200
 """Services that one bulk action may name."""
 MOST_AT_ONCE = 1_000
 """Services that a bulk action on a filter may find."""
+EXPORT = "export"
+"""What may be done with services that are ticked, beside changing them."""
 TYPED_FROM = 50
 """Above so many, their number must be typed."""
 
@@ -45,11 +48,11 @@ RENEWALS = {"30": dt.timedelta(days=30), "90": dt.timedelta(days=90), "365": dt.
 def services(desk: Desk) -> Response:
     """All services."""
     reports, me, shown = desk.engine.reports, desk.actor, Shown(desk)
-    search, sort = _search(request.args), _sort()
+    search, sort = _search(desk, request.args), _sort()
     counts: dict[View, Count] = {}
 
     def count(views: Sequence[SavedView]) -> Sequence[Count]:
-        own = [_search(dict(parse_qsl(one.query))) for one in views]
+        own = [_search(desk, dict(parse_qsl(one.query))) for one in views]
         found = reports.counts(me, [*(replace(search, view=view) for view in View), *own])
         counts.update(zip(View, found, strict=False))
         return found[len(View) :]
@@ -86,6 +89,7 @@ def services(desk: Desk) -> Response:
         tabs=tabs,
         own=own,
         search=search,
+        q=list_value("q") or "",
         sort=sort,
         clients=clients,
         plans=plans,
@@ -98,16 +102,20 @@ def services(desk: Desk) -> Response:
 @pages.get("/services.csv", needs="services.read")
 def services_csv(desk: Desk) -> Response:
     """Exactly the services of the present filter."""
-    return _file(desk, CSV)
+    return _file(desk, CSV, _found(desk))
 
 
 @pages.get("/services.xlsx", needs="services.read")
 def services_xlsx(desk: Desk) -> Response:
     """The same for Excel."""
-    return _file(desk, XLSX)
+    return _file(desk, XLSX, _found(desk))
 
 
-def _file(desk: Desk, kind: str) -> Response:
+def _found(desk: Desk) -> Iterator[ServiceRow]:
+    return desk.engine.reports.every_service(desk.actor, _search(desk, request.args), sort=_sort())
+
+
+def _file(desk: Desk, kind: str, services: Iterable[ServiceRow]) -> Response:
     shown = Shown(desk)
     rows = (
         [
@@ -123,7 +131,7 @@ def _file(desk: Desk, kind: str) -> Response:
             shown.percent(row.live, row.subscription.limit),
             row.subscription.expires_on,
         ]
-        for row in desk.engine.reports.every_service(desk.actor, _search(request.args), sort=_sort())
+        for row in services
     )
     columns = [
         "service_id",
@@ -458,13 +466,18 @@ def services_bulk(desk: Desk) -> Response:
     chosen = list(dict.fromkeys(request.form.getlist("service")))
     if not chosen or len(chosen) > MOST:
         raise InvalidInput.single("service", "out_of_range", t("choose 1 to %(most)s services", most=MOST))
-    return _many(desk, chosen, request.form.get("action", ""), desk.url("services"))
+    action = request.form.get("action", "")
+    if action == EXPORT:
+        rows = (desk.engine.reports.service(desk.actor, one) for one in chosen)
+        return _file(desk, CSV, (row for row in rows if row is not None))
+    back = Shown(desk).here(endpoint="services")
+    return once(desk, lambda: _many(desk, chosen, action, back))
 
 
 @pages.form("/services/all", needs="services.write")
 def services_all(desk: Desk) -> Response:
     """Do one thing to all services that the filters of the address find, counted anew when it is done."""
-    t, shown, search = desk.t, Shown(desk), _search(request.args)
+    t, shown, search = desk.t, Shown(desk), _search(desk, request.args)
     count = desk.engine.reports.count_services(desk.actor, search)
     if not 1 <= count.number <= MOST_AT_ONCE:
         told = t(
@@ -481,7 +494,7 @@ def services_all(desk: Desk) -> Response:
         once=True,
         back=back,
         crumbs=[(t("Services"), back)],
-        facts=[(t("Filter"), ", ".join(label for label, _ in _chips(desk, search, {}, {})) or t("none"))],
+        facts=[(t("Filter"), _told(desk, search))],
         fields=[
             Field(name="action", label=t("What to do"), kind="select", options=_actions(desk), required=True),
             Field(name="counted", label="", kind="hidden", value=number),
@@ -504,14 +517,16 @@ def services_all(desk: Desk) -> Response:
 
 
 def _many(desk: Desk, chosen: Sequence[str], action: str, back: str) -> Response:
-    """Do it to each, and tell of each."""
+    """Do it to each, and tell of each; what one of them cannot take keeps no other from it."""
+    if action not in dict(_actions(desk)):
+        raise InvalidInput.single("action", "invalid_choice", desk.t("choose what to do"))
     done, skipped = [], []
     for identifier in chosen:
         try:
             done.append(_one_of_many(desk, identifier, action))
         except Denied as error:
             skipped.append((_name(desk, identifier), sentence(error.decision)))
-        except (Conflict, NotFound) as error:
+        except (Conflict, InvalidInput, NotFound) as error:
             skipped.append((_name(desk, identifier), str(error)))
     return desk.show("bulk.html", done=done, skipped=skipped, action=action, back=back)
 
@@ -542,11 +557,9 @@ def _one_of_many(desk: Desk, identifier: str, action: str) -> tuple[str, str]:
             day = from_day + RENEWALS[action.removeprefix("renew_")]
             one = subscriptions.renew(me, identifier, expiry=day, version=one.version)
             return one.type, desk.t("last day %(day)s", day=shown.day(day))
-        case _ if action.startswith("plan_"):
+        case _:
             subscriptions.change_plan(me, identifier, plan=action.removeprefix("plan_")).require()
             return subscriptions.get(me, identifier).type, desk.t("plan changed")
-        case _:
-            raise InvalidInput.single("action", "invalid_choice", desk.t("choose what to do"))
 
 
 def _name(desk: Desk, identifier: str) -> str:
@@ -555,7 +568,11 @@ def _name(desk: Desk, identifier: str) -> str:
     return f"{name}, {owner}" if owner else name
 
 
-def _search(args: Mapping[str, str]) -> ServiceSearch:
+def _search(desk: Desk, args: Mapping[str, str]) -> ServiceSearch:
+    """What an address asks for. A host or the beginning of a key stands for the project it belongs to."""
+    q, project = list_value("q", args), list_value("project", args)
+    if q is not None and project is None and (named := _project_of(desk, q)) is not None:
+        q, project = None, named
     try:
         view = View(args.get("view", "all"))
     except ValueError:
@@ -568,15 +585,25 @@ def _search(args: Mapping[str, str]) -> ServiceSearch:
         day = None
     return ServiceSearch(
         view=view,
-        q=list_value("q", args),
+        q=q,
         client=list_value("client", args),
-        project=list_value("project", args),
+        project=project,
         plan=list_value("plan", args),
         type=list_value("type", args),
         mode=list_value("mode", args),
         util_gte=int(percent) if percent.isascii() and percent.isdigit() and len(percent) < 6 else None,
         expires_before=day,
     )
+
+
+def _project_of(desk: Desk, q: str) -> str | None:
+    if q.startswith(KEY):
+        key = key_of(desk, q)
+        return None if key is None else key.project
+    if "." not in q:
+        return None
+    found = desk.engine.projects.at_host(desk.actor, q)
+    return found[0] if len(found) == 1 else None
 
 
 def _sort() -> Sort:
@@ -612,10 +639,11 @@ def _chips(
     """Filters that are on, each with the address without it."""
     t, shown = desk.t, Shown(desk)
     day = search.expires_before
+    q = request.args.get("q", "").strip()
     on = {
-        "q": search.q and f"“{search.q}”",
+        "q": q and f"“{q}”",
         "client": search.client and clients.get(search.client, search.client),
-        "project": search.project and t("one project"),
+        "project": request.args.get("project") and t("one project"),
         "plan": search.plan and plans.get(search.plan, search.plan),
         "type": search.type,
         "mode": search.mode,
@@ -623,6 +651,20 @@ def _chips(
         "expires_before": day is not None and t("expires before %(day)s", day=shown.day(day)),
     }
     return [(str(label), shown.here(**{name: None})) for name, label in on.items() if label]
+
+
+def _told(desk: Desk, search: ServiceSearch) -> str:
+    """The filters that are on, in words."""
+    clients = desk.engine.reports.names(desk.actor, "client", [search.client] if search.client else [])
+    plans = desk.engine.reports.names(desk.actor, "plan", [search.plan] if search.plan else [])
+    chips = _chips(
+        desk,
+        search,
+        {one: name for one, (name, _) in clients.items()},
+        {one: name for one, (name, _) in plans.items()},
+    )
+    view = [] if search.view is View.ALL else [_views(desk)[search.view]]
+    return ", ".join([*view, *(label for label, _ in chips)]) or desk.t("none")
 
 
 def _active_plans(desk: Desk) -> list[Plan]:

@@ -110,7 +110,7 @@ def saved(
 
 def _kept(page: str, query: str) -> str:
     """The filters in an address, in one order, so that two that mean the same are the same."""
-    given = dict(parse_qsl(query, max_num_fields=50))
+    given = dict(parse_qsl(query))
     return urlencode({name: given[name].strip() for name in FILTERS[page] if given.get(name, "").strip()})
 
 

@@ -14,10 +14,13 @@ import pytest
 from seatguard.errors import StorageUnavailable
 from seatguard.journal.ports import Search
 from seatguard.reports.model import ServiceSearch, View
+from seatguard_admin import FlaskLogin, Identity
 from seatguard_admin.protection import POLICY
 from tests.admin.conftest import Read, Reader
 from tests.admin.places import places
 from tests.admin.sample import Sample
+
+JSON = {"Accept": "application/json"}
 
 STATIC = Path(__file__).parents[2] / "seatguard_admin" / "static"
 
@@ -272,14 +275,80 @@ def test_search_finds_and_answers_the_palette(sample: Sample, reader: Read) -> N
         (key.prefix, f"{key.prefix}…"),
         ("plan", "Plans"),
     ):
-        found = ada.get(
-            "/search", query_string={"q": words}, headers={"Accept": "application/json"}
-        ).get_json()
+        found = ada.get("/search", query_string={"q": words}, headers=JSON).get_json()
         assert name in [hit["name"] for hit in found], words
         assert len(found) <= 12
         for hit in found:
             assert ada.client.get(hit["url"]).status_code == 200
     assert "Nothing found" in ada.text("/search?q=zzzz")
+
+
+def test_search_finds_only_what_the_reader_may_see(sample: Sample, reader: Read) -> None:
+    """Under a rule of the host's own too: nothing of a kind that it keeps from them."""
+
+    class Narrow(FlaskLogin):
+        def current(self, engine: object, request: object) -> Identity:
+            return Identity(name="ada", role="owner")
+
+        def can(self, identity: Identity, action: str, thing: object) -> bool:
+            return action not in ("clients.read", "projects.read") and super().can(identity, action, thing)
+
+    key = sample.engine.projects.keys(sample.actor, sample.project)[0]
+    ada = reader(sample, authorizer=Narrow(role=lambda _: "owner"))
+    for words in ("Northwind", "Back", "app0.example.com", key.prefix):
+        kinds = {hit["kind"] for hit in ada.get(f"/search?q={words}", headers=JSON).get_json()}
+        assert not kinds & {"Client", "Project", "Domain", "API key"}, words
+
+
+def test_services_are_found_by_a_domain_and_by_a_key(sample: Sample, reader: Read) -> None:
+    """Those of the project it belongs to, in the list, its numbers and its export; else it is a name."""
+    ada, engine, me = reader(sample), sample.engine, sample.actor
+    number = engine.reports.count_services(me, ServiceSearch(project=sample.project)).number
+    key = engine.projects.keys(me, sample.project)[0]
+    for words in ("app0.example.com", key.prefix, f"{key.prefix}x9"):
+        page = ada.text(f"/services?q={words}")
+        assert f">{number} services<" in page
+        assert f'value="{words}"' in page
+        assert page.count('name="service" value=') == number
+        assert len(ada.text(f"/services.csv?q={words}").splitlines()) == number + 1
+    assert "No services match these filters" in ada.text("/services?q=nowhere.example.org")
+    assert "No services match these filters" in ada.text("/services?q=sg_live_none")
+
+
+@pytest.mark.parametrize("page", ["/services", "/clients", "/activity"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "endpoint=x",
+        "_method=PUT",
+        "_external=1&_scheme=javascript",
+        "&".join(f"n{at}=1" for at in range(60)),
+        "since=9999-12-31&until=9999-12-31",
+    ],
+)
+def test_an_address_with_anything_in_it_is_read(sample: Sample, reader: Read, page: str, query: str) -> None:
+    """What means something to the maker of addresses means nothing here, and leads to no other host."""
+    text = reader(sample).text(f"{page}?{query}")
+    assert "javascript:" not in text
+    assert 'href="http' not in text
+
+
+def test_moments_in_the_log_are_told_as_everywhere(sample: Sample, reader: Read) -> None:
+    """In the reader's zone and words; a name with a day in it stays as it is."""
+    ada = reader(sample)
+    sample.engine.clients.add(sample.actor, name="2026-01-31 Ltd")
+    denied = sample.engine.journal.search(sample.actor, Search(kind="seat.denied"), limit=1).items[0]
+    minute = dt.datetime.fromisoformat(str(denied.data["minute"]))
+    text = ada.text(f"/activity/{denied.id}")
+    assert str(denied.data["minute"]) not in re.findall(r"<bdi>(.*?)</bdi>", text)
+    assert f"{minute:%H:%M:%S} UTC" in text
+    assert "2026-01-31 Ltd" in ada.text("/activity")
+
+
+def test_reasons_of_refusals_are_told_in_words(sample: Sample, reader: Read) -> None:
+    """Beside the code that callers of the API see."""
+    text = reader(sample).text("/reports/denials")
+    assert '>limit_reached</code><span class="sg-second">no seat was free</span>' in text
 
 
 def test_static_files_are_small_and_kept_by_browsers(sample: Sample, reader: Read) -> None:

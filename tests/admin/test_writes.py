@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
+import io
 import re
 from html import unescape
 from typing import Any
@@ -73,7 +76,7 @@ def changes(sample: Sample) -> dict[str, tuple[str, dict[str, Any], str]]:
         "service_archive": (f"{service}/archive", {}, "subscription.canceled"),
         "services_bulk": (
             "/services/bulk",
-            {"service": [sample.service], "action": "renew_30"},
+            {"service": [sample.service], "action": "renew_30", "once": "one-sending-of-a-form"},
             "subscription.renewed",
         ),
         "services_all": (
@@ -416,14 +419,79 @@ def test_many_at_once_are_told_one_by_one(sample: Sample, reader: Read) -> None:
     canceled = engine.subscriptions.add(me, sample.project, limit=1, type="over").id
     engine.subscriptions.cancel(me, canceled)
     chosen = [sample.service, sample.full, canceled, "no-such-id"]
-    answer = ada.post("/services/bulk", service=chosen, action="suspend")
+    answer = ada.post("/services/bulk", service=chosen, action="suspend", once="first-sending-of-it")
     assert answer.status_code == 200
     assert "2 done, 2 skipped" in answer.text
     assert "that state cannot follow the present one" in answer.text
     for identifier in chosen[:2]:
         assert engine.subscriptions.get(me, identifier).state is SubscriptionState.SUSPENDED
     assert ada.post("/services/bulk", action="suspend").status_code == 400
-    assert ada.post("/services/bulk", service=chosen, action="explode").status_code == 400
+    refused = ada.post("/services/bulk", service=chosen, action="explode", once="second-sending-of-it")
+    assert refused.status_code == 400
+
+
+def test_one_that_cannot_take_it_keeps_no_other_from_it(sample: Sample, reader: Read) -> None:
+    """A service whose last day is the last there is cannot be renewed; the others are."""
+    engine, me, ada = sample.engine, sample.actor, reader(sample)
+    last = dt.date(9990, 12, 31)
+    stuck = engine.subscriptions.add(me, sample.project, limit=1, type="for-ever", expiry=last)
+    day = engine.subscriptions.get(me, sample.service).expires_on
+    assert day is not None
+    answer = ada.post(
+        "/services/bulk",
+        service=[stuck.id, sample.service],
+        action="renew_30",
+        once="sent-for-the-first-time",
+    )
+    assert "1 done, 1 skipped" in answer.text
+    assert engine.subscriptions.get(me, sample.service).expires_on == day + dt.timedelta(days=30)
+    assert engine.subscriptions.get(me, stuck.id).expires_on == last
+
+
+def test_what_is_sent_twice_is_done_once(sample: Sample, reader: Read) -> None:
+    """A page that is read again after many services were renewed renews none of them again."""
+    engine, me, ada = sample.engine, sample.actor, reader(sample)
+    day = engine.subscriptions.get(me, sample.service).expires_on
+    assert day is not None
+    fields = {"service": [sample.service], "action": "renew_30", "once": "sent-and-then-reloaded"}
+    assert ada.post("/services/bulk", **fields).status_code == 200
+    again = ada.post("/services/bulk", **fields)
+    assert again.status_code == 409
+    assert "Already done: it was sent twice." in again.text
+    other = ada.post("/services/bulk", **(fields | {"action": "renew_365"}))
+    assert other.status_code == 409
+    assert engine.subscriptions.get(me, sample.service).expires_on == day + dt.timedelta(days=30)
+
+
+def test_ticked_services_are_exported_alone(sample: Sample, reader: Read) -> None:
+    """In a file like that of the list; nothing is changed, and the list can be sent after it."""
+    ada, chosen = reader(sample), [sample.full, sample.service]
+    before = sample.engine.journal.search(sample.actor, limit=1).items[0].id
+    answer = ada.post("/services/bulk", service=[*chosen, "no-such-id"], action="export")
+    head, *rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    whole = list(csv.reader(io.StringIO(ada.text("/services.csv").removeprefix("\ufeff"))))
+    assert head == whole[0]
+    assert len(rows) == 2
+    assert all(row in whole for row in rows)
+    assert sample.engine.journal.search(sample.actor, limit=1).items[0].id == before
+
+
+def test_the_result_leads_back_to_the_list_as_it_was(sample: Sample, reader: Read) -> None:
+    """With its filters; and what is done to all that match names the filters before."""
+    ada = reader(sample)
+    assert 'action="/seatguard/services/bulk?view=high&amp;mode=live"' in ada.text(
+        "/services?view=high&mode=live"
+    )
+    done = ada.post(
+        "/services/bulk?view=high&mode=live",
+        service=sample.service,
+        action="suspend",
+        once="with-two-filters",
+    )
+    assert 'href="/seatguard/services?view=high&amp;mode=live"' in done.text
+    team = sample.engine.catalog.get(sample.actor, "team").id
+    asked = ada.text(f"/services/all?view=active&plan={team}")
+    assert "<bdi>Active, Team 100</bdi>" in asked
 
 
 @pytest.mark.parametrize(
