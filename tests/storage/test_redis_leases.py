@@ -89,6 +89,35 @@ def test_flush_after_relaying_loses_no_lease(start_redis: Start, new_database: N
     desk.arena.audit()
 
 
+@pytest.mark.parametrize("key", ["leases", "ends", "ended", "marks", "rooms*", "pool"])
+def test_lost_key_is_noticed(start_redis: Start, new_database: New, key: str) -> None:
+    """One key deleted, by hand or by an eviction, lets nobody in and puts nobody out, whoever asks first."""
+    server = start_redis("valkey")
+    desk = frozen(Arena.build(new_database("sqlite"), limit=1, gate=server.url()), FrozenClock())
+    ada, gone = desk.lease("ada"), desk.lease("gone")
+    desk.back(gone)
+    desk.engine.relay()
+    bob = desk.lease("bob")
+    before, asks = desk.inside(), desk.engine.leases
+    for ask in (
+        lambda: desk.reason("eve") == "limit_reached",
+        lambda: desk.inside() == before,
+        lambda: asks.live(desk.actor, desk.where, "floating", allowance=FLOATING).facts.live == 2,
+        lambda: desk.beat(ada) == "already_held",
+        lambda: asks.give_back(desk.actor, desk.where, gone.id).allowed,
+        lambda: asks.sweep(desk.actor) == 0,
+    ):
+        with server.client() as client:
+            (name,) = client.scan_iter(match=f"*:{desk.arena.subscription}:{key}")
+            client.delete(name)
+        assert ask()
+        assert desk.reason("eve") == "limit_reached"
+        assert desk.inside() == before == [("ada", ada.id), ("bob", bob.id)]
+    assert desk.back(bob) == "allowed"
+    assert desk.reason("eve") == "allowed"
+    desk.arena.audit()
+
+
 def test_lease_that_was_filled_in_ends_one_life_later_and_not_before(
     start_redis: Start, new_database: New
 ) -> None:

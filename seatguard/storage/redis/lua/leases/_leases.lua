@@ -64,6 +64,21 @@ local function marked(beginning, after, most)
   return ids
 end
 
+-- Whether a key is missing, by what is kept twice: of all leases, and of the room of a name and pool where one is
+-- given. Then nothing is known of the pool from now on, and it is filled anew.
+local function is_torn(place)
+  local live = redis.call('ZCARD', ENDS)
+  local whole = redis.call('HLEN', LEASES) == live + redis.call('ZCARD', ENDED)
+    and redis.call('ZCARD', MARKS) == 3 * live
+  if whole and place then
+    local mine = joined('pool', place.name, place.pool)
+    whole = redis.call('ZCARD', room_of(place))
+      == redis.call('ZLEXCOUNT', MARKS, '[' .. mine, '(' .. mine .. '\255')
+  end
+  if not whole then redis.call('HDEL', POOL, 'generation') end
+  return not whole
+end
+
 local function live_in(room, now)
   return redis.call('ZCARD', room) - redis.call('ZCOUNT', room, '-inf', text(now))
 end

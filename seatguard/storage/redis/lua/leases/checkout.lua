@@ -18,6 +18,7 @@ local lease = {
 }
 local room = room_of(lease)
 local holder = joined('holder', lease.name, lease.pool, lease.key)
+if is_torn(lease) then return {'unknown'} end
 
 local own = marked(holder .. joined(lease.session), '', 1)[1]
 if own then

@@ -5,6 +5,7 @@
 -- Answers: cleared with how many had lapsed, and 1 if there is more to do, else 0; draft, unknown, foreign.
 local pool, no = opened()
 if no then return no end
+if is_torn() then return {'unknown'} end
 local now, entries, changes = clock(ARGV[3]), offered(5), {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', ENDS, '-inf', text(now), 'LIMIT', 0, AT_ONCE)) do
   changes[#changes + 1] = {lease_of_id(id), 'lapsed'}

@@ -6,4 +6,5 @@
 local _, no = opened()
 if no then return no end
 local lease = lease_of_id(ARGV[5])
-return lease and told('lease', 0, {lease}) or {'none'}
+if lease then return told('lease', 0, {lease}) end
+return is_torn() and {'unknown'} or {'none'}

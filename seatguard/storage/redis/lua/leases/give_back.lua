@@ -6,7 +6,7 @@
 local pool, no = opened()
 if no then return no end
 local lease = lease_of_id(ARGV[5])
-if not lease then return {'none'} end
+if not lease then return is_torn() and {'unknown'} or {'none'} end
 if lease.state == 'live' then
   local now, entries = clock(ARGV[3]), offered(6)
   local changes = {{lease, lease.lapses_at <= now and 'lapsed' or 'returned'}}

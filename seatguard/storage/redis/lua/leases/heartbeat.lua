@@ -6,7 +6,7 @@
 local pool, no = opened()
 if no then return no end
 local lease = lease_of_id(ARGV[5])
-if not lease then return {'none'} end
+if not lease then return is_torn() and {'unknown'} or {'none'} end
 
 local now, room = clock(ARGV[3]), room_of(lease)
 if lease.state == 'live' then
@@ -17,6 +17,7 @@ end
 if lease.state ~= 'lapsed' then return told('ended', 0, {lease}) end
 if pool.frozen then return {'frozen'} end
 if not gives(pool) then return {'closed'} end
+if is_torn(lease) then return {'unknown'} end
 
 local limit, entries = tonumber(ARGV[6]), offered(9)
 local changes, count = making_room(room, now, limit, '')

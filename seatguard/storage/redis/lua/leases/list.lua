@@ -5,6 +5,7 @@
 -- Answers: leases; unknown, foreign.
 local _, no = opened()
 if no then return no end
+if is_torn() then return {'unknown'} end
 local now, after, most, leases = clock(ARGV[3]), ARGV[6], tonumber(ARGV[7]), {}
 while #leases < most do
   local ids = marked(joined('name', ARGV[5]), after, most)

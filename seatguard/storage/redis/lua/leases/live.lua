@@ -5,4 +5,6 @@
 -- Answers: live with the number; unknown, foreign.
 local _, no = opened()
 if no then return no end
-return {'live', live_in(ROOMS .. joined(ARGV[5], ARGV[6]), clock(ARGV[3]))}
+local place = {name = ARGV[5], pool = ARGV[6]}
+if is_torn(place) then return {'unknown'} end
+return {'live', live_in(room_of(place), clock(ARGV[3]))}
