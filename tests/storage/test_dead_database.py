@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from seatguard import Actor, Misconfigured, Seatguard, StorageUnavailable, Where
+from seatguard.storage.breaker import FAILURES
 from seatguard.storage.sqlalchemy.database import VANISHED, Database
 from tests.servers import MariaDBServer, PostgresServer, TcpProxy
 from tests.storage.crowd import Arena
@@ -49,6 +50,23 @@ def _takes_again(engine: Seatguard, actor: Actor, where: Where, username: str) -
 
 def _ids(arena: Arena) -> tuple[str, str, str]:
     return arena.tenant, arena.project, arena.subscription
+
+
+def test_server_that_is_away_is_not_asked_for_a_second(behind_proxy: tuple[Arena, TcpProxy]) -> None:
+    """After five calls that got no connection the next ones are told at once, and one finds out later."""
+    arena, proxy = behind_proxy
+    engine = arena.open()
+    actor, where = engine.actor("test", "dead", tenant=arena.tenant), engine.where(arena.project)
+    assert engine.seats.take(actor, where, "before").allowed
+    proxy.cut()
+    for _ in range(FAILURES):
+        with pytest.raises(StorageUnavailable):
+            engine.seats.usage(actor, arena.subscription)
+    with pytest.raises(StorageUnavailable, match="out of reach a moment ago"):
+        engine.seats.usage(actor, arena.subscription)
+    proxy.heal()
+    assert _takes_again(engine, actor, where, "after")
+    engine.close()
 
 
 @pytest.mark.parametrize("failure", ["cut", "hold"])

@@ -285,8 +285,8 @@ class Database:
     def _again(self, unit: Callable[[], T]) -> T:
         """Run a unit until it is done; races for ``PATIENCE`` seconds, a lost connection once or twice."""
         began = time.monotonic()
+        self._breaker.check()
         while True:
-            self._breaker.check()
             self._unit.began = time.monotonic()
             try:
                 result = unit()
@@ -295,12 +295,13 @@ class Database:
                 longest = {Fault.RACE: PATIENCE, Fault.LOST: RECONNECT}.get(fault, 0.0)
                 if spent >= longest:
                     self._translate(error)
+                if fault is Fault.RACE:
+                    self._breaker.succeeded()
             except PoolTimeout as error:
                 self._translate(error)
             else:
                 self._breaker.succeeded()
                 return result
-            self._breaker.succeeded()
             time.sleep(random.uniform(0.0005, 0.005))
 
     def close(self) -> None:
