@@ -181,7 +181,7 @@ def handle(
         )
         return _shown(desk, form, 409)
     except Denied as error:
-        form.error = sentence(error.decision)
+        form.error = _begun(sentence(error.decision))
         return _shown(desk, form, 409)
 
 
@@ -202,9 +202,13 @@ def _put(form: Form, name: str, message: str) -> None:
     """An error at its field, or above all of them when there is no such field."""
     for one in form.fields:
         if one.name == name and one.kind != "hidden":
-            one.error = message[:1].upper() + message[1:]
+            one.error = _begun(message)
             return
-    form.error = f"{name}: {message}" if name else message
+    form.error = f"{name}: {message}" if name else _begun(message)
+
+
+def _begun(message: str) -> str:
+    return message[:1].upper() + message[1:]
 
 
 def _put_problem(form: Form, path: str, message: str) -> None:

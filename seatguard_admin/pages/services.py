@@ -521,14 +521,16 @@ def _many(desk: Desk, chosen: Sequence[str], action: str, back: str) -> Response
     if action not in dict(_actions(desk)):
         raise InvalidInput.single("action", "invalid_choice", desk.t("choose what to do"))
     done, skipped = [], []
+    names = desk.engine.reports.names(desk.actor, "subscription", chosen)
     for identifier in chosen:
+        called = ", ".join(filter(None, names.get(identifier, (identifier,))))
         try:
-            done.append(_one_of_many(desk, identifier, action))
+            done.append((called, _one_of_many(desk, identifier, action)))
         except Denied as error:
-            skipped.append((_name(desk, identifier), sentence(error.decision)))
+            skipped.append((called, sentence(error.decision)))
         except (Conflict, InvalidInput, NotFound) as error:
-            skipped.append((_name(desk, identifier), str(error)))
-    return desk.show("bulk.html", done=done, skipped=skipped, action=action, back=back)
+            skipped.append((called, str(error)))
+    return desk.show("bulk.html", done=done, skipped=skipped, back=back)
 
 
 def _actions(desk: Desk) -> list[tuple[str, str]]:
@@ -543,29 +545,25 @@ def _actions(desk: Desk) -> list[tuple[str, str]]:
     ]
 
 
-def _one_of_many(desk: Desk, identifier: str, action: str) -> tuple[str, str]:
-    """Do it to one; its name and what is so now."""
+def _one_of_many(desk: Desk, identifier: str, action: str) -> str:
+    """Do it to one; what is so now."""
     subscriptions, me, shown = desk.engine.subscriptions, desk.actor, Shown(desk)
     match action:
         case "suspend":
-            return subscriptions.suspend(me, identifier).type, desk.t("suspended")
+            subscriptions.suspend(me, identifier)
+            return desk.t("suspended")
         case "resume":
-            return subscriptions.resume(me, identifier).type, desk.t("resumed")
+            subscriptions.resume(me, identifier)
+            return desk.t("resumed")
         case "renew_30" | "renew_365":
             one = subscriptions.get(me, identifier)
             from_day = max(one.expires_on or desk.today, desk.today)
             day = from_day + RENEWALS[action.removeprefix("renew_")]
-            one = subscriptions.renew(me, identifier, expiry=day, version=one.version)
-            return one.type, desk.t("last day %(day)s", day=shown.day(day))
+            subscriptions.renew(me, identifier, expiry=day, version=one.version)
+            return desk.t("last day %(day)s", day=shown.day(day))
         case _:
             subscriptions.change_plan(me, identifier, plan=action.removeprefix("plan_")).require()
-            return subscriptions.get(me, identifier).type, desk.t("plan changed")
-
-
-def _name(desk: Desk, identifier: str) -> str:
-    names = desk.engine.reports.names(desk.actor, "subscription", [identifier])
-    name, owner = names.get(identifier, (identifier, ""))
-    return f"{name}, {owner}" if owner else name
+            return desk.t("plan changed")
 
 
 def _search(desk: Desk, args: Mapping[str, str]) -> ServiceSearch:

@@ -333,6 +333,16 @@ def test_an_address_with_anything_in_it_is_read(sample: Sample, reader: Read, pa
     assert 'href="http' not in text
 
 
+def test_the_log_is_exported_as_it_is_filtered(sample: Sample, reader: Read) -> None:
+    """Without scripts too: the filters are in the address that the button sends to."""
+    ada = reader(sample)
+    page = ada.text("/activity?range=all&kind=client.archived")
+    (address,) = re.findall(r'action="/seatguard(/activity/export[^"]*)" data-sg-export>', page)
+    rows = ada.post(unescape(address), range="all").text.splitlines()[1:]
+    assert len(rows) == 1
+    assert "client.archived" in rows[0]
+
+
 def test_moments_in_the_log_are_told_as_everywhere(sample: Sample, reader: Read) -> None:
     """In the reader's zone and words; a name with a day in it stays as it is."""
     ada = reader(sample)

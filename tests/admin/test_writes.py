@@ -422,6 +422,9 @@ def test_many_at_once_are_told_one_by_one(sample: Sample, reader: Read) -> None:
     answer = ada.post("/services/bulk", service=chosen, action="suspend", once="first-sending-of-it")
     assert answer.status_code == 200
     assert "2 done, 2 skipped" in answer.text
+    assert (
+        '<bdi>web, Northwind Logistics</bdi></th><td><span class="sg-chip sg-is-active">done' in answer.text
+    )
     assert "that state cannot follow the present one" in answer.text
     for identifier in chosen[:2]:
         assert engine.subscriptions.get(me, identifier).state is SubscriptionState.SUSPENDED
