@@ -107,7 +107,7 @@ def test_scripts_in_names_stay_text(bare: Sample, reader: Read) -> None:
     client = engine.clients.add(me, name=IMG, external_id=f"{IMG}2")
     project = engine.projects.add(me, client.id, name=IMG, domains=("a.example",))
     offer = {"features": {"note": IMG}, "capabilities": [IMG], "prices": [{"currency": "EUR", "amount": 1}]}
-    engine.catalog.add(me, slug="p", name=IMG, seats=3, description=IMG, offer=offer)
+    engine.catalog.add(me, slug="p", name=IMG, seats=1, description=IMG, offer=offer)
     engine.update_plan(
         me, engine.catalog.get(me, "p").id, PlanChange(offer={"features": {"note": f"{IMG}2"}})
     )

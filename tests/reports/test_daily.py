@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Barrier
 
 import pytest
 from hypothesis import given, settings
@@ -126,6 +128,24 @@ def test_days_that_are_over_are_counted_once(world: World) -> None:
     assert counted == story.sums_of(5)  # four days, and the one before the first entry
     assert story.count() == 0
     story.take(1)
+    story.agrees()
+
+
+def test_several_who_count_leave_no_day_out(world: World) -> None:
+    """Who meets another at a day goes on with the next: all are counted when the first is done."""
+    story = Story(world)
+    for _ in range(6):
+        story.take(0)
+        story.later(24)
+    together = Barrier(4)
+
+    def count() -> int:
+        together.wait()
+        story.count()
+        return story.count()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [left.result() for left in [pool.submit(count) for _ in range(4)]] == [0] * 4
     story.agrees()
 
 
