@@ -67,7 +67,7 @@ _VALKEY = "Valkey, appendfsync everysec"
 _ONE = "takes, 4 processes x 4 threads, one service"
 _MANY = "takes, 4 processes x 4 threads, 1,000 services"
 _COUNTER = "check by the counter"
-_THREADS = "takes, 1 process x 16 threads, one service, SQLite"
+_THREADS = f"takes, 1 process x 16 threads, one service, {register.THREADS_SLOW}"
 _SIGNUP = "registrations over HTTP, one service, PostgreSQL 1 ms"
 
 _LARGE, _SMALL = "10,000,000 seats", "10,000 seats"
@@ -114,8 +114,8 @@ GOALS: tuple[Goal | Shown, ...] = (
     ),
     Goal("P9", f"{_MANY}, PostgreSQL 1 ms", GATE, ONE, at_least=0.75),
     Goal("P9", f"{_MANY}, PostgreSQL 1 ms", GATE, CORE, at_least=2.5),
-    Goal("P10", "take, one client, SQLite", GATE, SAME_ROWS, at_most=1 / 0.55),
-    Goal("P10", "take, one client, SQLite", GATE, ORM, at_most=1 / 15),
+    Goal("P10", f"take, one client, {register.ALONE_IN_MEMORY}", GATE, SAME_ROWS, at_most=1 / 0.55),
+    Goal("P10", f"take, one client, {register.ALONE_IN_MEMORY}", GATE, ORM, at_most=1 / 15),
     Goal("P11", _THREADS, GATE, HAND, at_least=5),
     Goal("P11", f"{_THREADS}: longest wait", GATE, HAND, at_most=1 / 50),
     Goal("P11", f"{_THREADS}: share of the seats", register.FAIR, register.ALIKE, at_least=0.8),
@@ -123,10 +123,10 @@ GOALS: tuple[Goal | Shown, ...] = (
     Goal("P12", f"{_ONE}, {_VALKEY}", SCRIPT, WATCH, at_least=15),
     Goal("P12", f"{_ONE}, {_VALKEY}", GATE, ROUND_TRIP, at_least=0.65),
     Goal("P12", f"{_ONE}, {_VALKEY}", GATE, WATCH, at_least=15),
-    Goal("P13", f"{_ONE}, MariaDB", GATE, ORM, at_least=3),
+    Goal("P13", f"{_ONE}, {register.CROWD_SLOW}", GATE, ORM, at_least=3),
     Goal(
         "P13",
-        "takes, one service against 1,000, MariaDB",
+        f"takes, one service against 1,000, {register.CROWD_SLOW}",
         f"{GATE}, one service",
         f"{GATE}, many",
         at_least=0.85,

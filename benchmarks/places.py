@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Column, Table, insert, select, update
 
 from benchmarks.measuring import Report
+from benchmarks.slow_flush import slow_flush
 from seatguard import EngineOptions, Seatguard, Where, keys
 from seatguard.actors import Actor
 from seatguard.clock import Clock, system_clock
@@ -72,6 +73,12 @@ def _open(stack: ExitStack, name: str) -> str:
         case "SQLite":
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="seatguard-benchmark-"))
             return f"sqlite:///{Path(folder) / 'benchmark.db'}"
+        case "SQLite in memory":
+            return f"sqlite:///{Path(stack.enter_context(_folder_in_memory())) / 'benchmark.db'}"
+        case "SQLite 1 ms":
+            folder = stack.enter_context(_folder_in_memory())
+            stack.enter_context(slow_flush())  # crowds are started meanwhile
+            return f"sqlite:///{Path(folder) / 'benchmark.db'}"
         case "PostgreSQL":
             return stack.enter_context(PostgresServer.start()).create_database("benchmark")
         case "PostgreSQL 1 ms":
@@ -80,7 +87,16 @@ def _open(stack: ExitStack, name: str) -> str:
             return stack.enter_context(server).create_database("benchmark")
         case "MariaDB":
             return stack.enter_context(MariaDBServer.start()).create_database("benchmark")
+        case "MariaDB 1 ms":
+            with _temporary_folders_in_memory(), slow_flush():
+                slow = MariaDBServer.start(durable=True)
+            return stack.enter_context(slow).create_database("benchmark")
     raise ValueError(f"no place {name!r}")
+
+
+def _folder_in_memory() -> tempfile.TemporaryDirectory[str]:
+    with _temporary_folders_in_memory():
+        return tempfile.TemporaryDirectory(prefix="seatguard-benchmark-")
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """What a take costs: ``engine.seats.take`` against the same work written by hand on the same server.
 
-    python -m benchmarks.register [--places SQLite PostgreSQL "PostgreSQL 1 ms" MariaDB]
+    python -m benchmarks.register [--places SQLite PostgreSQL "PostgreSQL 1 ms" MariaDB ...]
 
 One client, then 4 processes of 4 threads on one service that all want, and on 1,000 services; then what a
-"no" and a repeated registration cost, beside a take that gives a seat.
+"no" and a repeated registration cost, beside a take that gives a seat. Some places are for one of these only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from benchmarks.places import Arena, Place, another, places
 from seatguard.storage.sqlalchemy import tables
 from seatguard.storage.sqlalchemy.database import Database
 
-ALL = ("SQLite", "PostgreSQL", "PostgreSQL 1 ms", "MariaDB")
+ALONE_IN_MEMORY, THREADS_SLOW, CROWD_SLOW = "SQLite in memory", "SQLite 1 ms", "MariaDB 1 ms"
+ALL = ("SQLite", "PostgreSQL", "PostgreSQL 1 ms", "MariaDB", ALONE_IN_MEMORY, THREADS_SLOW, CROWD_SLOW)
 ENDLESS = 1_000_000_000
 MANY = 1_000
 ALONE = (GATE, HAND, SAME_ROWS, ORM)
@@ -42,11 +43,15 @@ def run(report: Report, options: argparse.Namespace) -> None:
 def _measure(report: Report, place: Place) -> None:
     arena = Arena.build(place.url, services=20 if report.quick else MANY, limit=ENDLESS)
     prepare(arena, limit=ENDLESS)
-    _alone(report, place, arena)
-    _no_and_again(report, place)
-    _crowded(report, place, arena)
-    if place.name == "SQLite":
-        _threads(report, arena)
+    if place.name == THREADS_SLOW:
+        _threads(report, place, arena)
+        return
+    if place.name != CROWD_SLOW:
+        _alone(report, place, arena)
+    if place.name not in (CROWD_SLOW, ALONE_IN_MEMORY):
+        _no_and_again(report, place)
+    if place.name != ALONE_IN_MEMORY:
+        _crowded(report, place, arena)
 
 
 def _alone(report: Report, place: Place, arena: Arena) -> None:
@@ -165,7 +170,7 @@ def _crowded(report: Report, place: Place, arena: Arena) -> None:
     )
 
 
-def _threads(report: Report, arena: Arena) -> None:
+def _threads(report: Report, place: Place, arena: Arena) -> None:
     """One process of sixteen threads on one file: what they wait for is each other and the disk."""
     seconds = 0.3 if report.quick else 1.5
     worst: dict[str, list[float]] = {GATE: [], HAND: []}
@@ -182,7 +187,7 @@ def _threads(report: Report, arena: Arena) -> None:
             return measure
 
         samples = interleave({way: contender(way) for way in (GATE, HAND)}, report.rounds(7))
-    title = "takes, 1 process x 16 threads, one service, SQLite"
+    title = f"takes, 1 process x 16 threads, one service, {place.name}"
     report.compare(title, samples, GATE, HAND, unit="/s", better=RATE)
     late = {way: values[1:] for way, values in worst.items()}
     report.compare(f"{title}: longest wait", late, GATE, HAND, unit="ms")
