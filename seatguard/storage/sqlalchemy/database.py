@@ -354,11 +354,17 @@ class Database:
         began = getattr(self._unit, "began", None)
         if began is not None and time.monotonic() - began > RECONNECT:
             raise StorageUnavailable("all connections to the database are in use, and no new one was tried")
-        if self.dialect.driver != "psycopg":
-            return None
-        from seatguard.storage.sqlalchemy.patience import connect
+        match self.dialect.driver:
+            case "psycopg":
+                from seatguard.storage.sqlalchemy.patience import connect
 
-        return connect(*args, **options)
+                return connect(*args, **options)
+            case "pymysql":
+                from seatguard.storage.sqlalchemy.tls import SharingConnection
+
+                return SharingConnection(*args, **options)
+            case _:
+                return None
 
     @contextmanager
     def _alive(self, write: bool) -> Iterator[Connection]:
