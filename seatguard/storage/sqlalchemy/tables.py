@@ -489,7 +489,7 @@ daily = Table(
     Column("tenant", ident(), primary_key=True),
     Column("day", Date, primary_key=True),
     Column("stream", ident(), primary_key=True),
-    Column("what", String(64), primary_key=True),
+    Column("what", name(64), primary_key=True),
     Column("times", BigInteger, nullable=False),
 )
 """How often something was done on a day, for each stream and, under the tenant's own id, for all of them.

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from seatguard.storage.sqlalchemy.types import ident
+from seatguard.storage.sqlalchemy.types import ident, name
 
 revision = "0014"
 down_revision = "0013"
@@ -46,17 +46,17 @@ def upgrade() -> None:
         sa.Column("tenant", ident(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("stream", ident(), nullable=False),
-        sa.Column("what", sa.String(64), nullable=False),
+        sa.Column("what", name(64), nullable=False),
         sa.Column("times", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "day", "stream", "what", name="pk_seatguard_daily"),
     )
     op.drop_index(_BY_BUCKET, _TABLE)
     _put_bucket(_SINCE)
     op.create_index(_FILLING, _TABLE, ["tenant", "util_bucket", *_DECIDES, "id"])
-    for name, columns in _NEW.items():
-        op.create_index(name, _TABLE, list(columns))
-    for name in _OLD:
-        op.drop_index(name, _TABLE)
+    for index, columns in _NEW.items():
+        op.create_index(index, _TABLE, list(columns))
+    for index in _OLD:
+        op.drop_index(index, _TABLE)
     if _on_postgres():
         op.drop_index(_LAST_DAY, _TABLE)
         _put_last_day("expires_on", *_DECIDES)
@@ -67,10 +67,10 @@ def downgrade() -> None:
     if _on_postgres():
         op.drop_index(_LAST_DAY, _TABLE)
         _put_last_day()
-    for name, columns in _OLD.items():
-        op.create_index(name, _TABLE, list(columns))
-    for name in _NEW:
-        op.drop_index(name, _TABLE)
+    for index, columns in _OLD.items():
+        op.create_index(index, _TABLE, list(columns))
+    for index in _NEW:
+        op.drop_index(index, _TABLE)
     op.drop_index(_FILLING, _TABLE)
     _put_bucket(_BEFORE)
     op.create_index(_BY_BUCKET, _TABLE, ["tenant", "util_bucket", "id"])
