@@ -2,8 +2,9 @@
 
     python -m benchmarks.all [--write]
 
-``--write`` puts the table into benchmarks/README.md. Run it on a machine that does nothing else: it takes
-about three quarters of an hour, most of it to load ten million seats twice, and 25 GB of disk.
+``--write`` puts the table into benchmarks/README.md, after each benchmark what is known by then. Run it on a
+machine that does nothing else: it takes about an hour, most of it to load ten million seats twice, and 25 GB
+of disk.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import goals, growth, guards, imports, indexes, redis, register, signup, validate
+from benchmarks import goals, growth, guards, imports, indexes, redis, register, reports, signup, validate
 from benchmarks.measuring import Report, machine
 
 README = Path(__file__).with_name("README.md")
@@ -29,6 +30,7 @@ _ALL: tuple[tuple[Callable[[Report, argparse.Namespace], None], dict[str, Any]],
     (signup.run, {"places": signup.ALL}),
     (redis.run, {"fsync": redis.FSYNC}),
     (guards.run, {"places": guards.ALL}),
+    (reports.run, {"services": reports.SIZES}),
     (growth.run, {"places": growth.ALL, "sizes": growth.SIZES}),
     (indexes.run, {"services": indexes.SERVICES}),
 )
@@ -51,18 +53,26 @@ def main() -> None:
         try:
             run(report, argparse.Namespace(**arguments))
         except Exception:
-            # The figures of a quarter of an hour are not thrown away for the last of them.
+            # The figures of an hour are not thrown away for the last of them.
             failed = True
             traceback.print_exc()
             report.remark("stopped by an error: what is missing here was not measured")
-    found = f"{report.markdown()}\n\n### goals\n\n{goals.table(report)}"
-    print(f"\n{found}\n\n{time.monotonic() - began:.0f} seconds")
-    if options.write:
-        text = README.read_text()
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        README.write_text(f"{before}{BEGIN}\n\n{found}\n\n{END}{after}")
+        if options.write:
+            write(report)
+    print(f"\n{_found(report)}\n\n{time.monotonic() - began:.0f} seconds")
     sys.exit(int(failed))
+
+
+def write(report: Report) -> None:
+    """Put what was measured into benchmarks/README.md, in the place of what was there."""
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n\n{_found(report)}\n\n{END}{after}")
+
+
+def _found(report: Report) -> str:
+    return f"### goals\n\n{goals.table(report)}\n\n{report.markdown()}"
 
 
 if __name__ == "__main__":
