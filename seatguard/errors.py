@@ -15,7 +15,26 @@ if TYPE_CHECKING:
 
 
 class SeatguardError(Exception):
-    """Base of everything Seatguard raises on purpose."""
+    """Base of everything Seatguard raises on purpose.
+
+    Can be sent to another process, whatever its subclasses are made from:
+
+    >>> import pickle
+    >>> pickle.loads(pickle.dumps(NotFound("client", 7))).identifier
+    7
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How to make it again: with what it has, as no subclass takes its own message."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(
+    kind: type[SeatguardError], arguments: tuple[Any, ...], has: dict[str, Any]
+) -> SeatguardError:
+    made = kind.__new__(kind, *arguments)
+    made.__dict__.update(has)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
