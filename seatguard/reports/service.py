@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from seatguard.actors import Actor
 from seatguard.clock import Clock
-from seatguard.errors import Conflict, InvalidInput
+from seatguard.errors import Conflict, InvalidInput, StorageUnavailable
 from seatguard.ids import is_uuid
 from seatguard.records import MAX_PAGE
 from seatguard.reports.model import (
@@ -44,6 +44,9 @@ entries are gone."""
 
 COUNT_BOUND = 10_000
 """Counting stops here: a page shows ``10,000+``."""
+
+_PASSES = 10
+"""So often is asked what is left to count, where others count, too."""
 
 GROWTH_BOUND = 2_000
 """What came in some days is told day by day up to here."""
@@ -305,21 +308,29 @@ class ReportService:
 
         Returns:
             how many days this call counted.
+
+        Raises:
+            StorageUnavailable: others have been counting all the while.
         """
-        now = self._clock()
-        before = (now - SETTLED).date()
-        with self._ledger.read(actor.tenant) as work:
-            due = work.daily.due(before=before, again_since=before - LATE)
+        before = (self._clock() - SETTLED).date()
         counted = 0
-        for day in due:
-            try:
-                with self._ledger.begin(actor.tenant) as work:
-                    work.daily.count(day)
-                    work.commit()
-            except Conflict:
-                continue  # another process has just counted that day
-            counted += 1
-        return counted
+        for _ in range(_PASSES):
+            with self._ledger.read(actor.tenant) as work:
+                due = work.daily.due(before=before, again_since=before - LATE)
+            if not due:
+                return counted
+            counted += sum(self._count_day(actor, day) for day in due)
+        raise StorageUnavailable("others count the same days; ask again when they are done")
+
+    def _count_day(self, actor: Actor, day: dt.date) -> bool:
+        """Whether this call counted it, and no other one."""
+        try:
+            with self._ledger.begin(actor.tenant) as work:
+                work.daily.count(day)
+                work.commit()
+        except Conflict:
+            return False
+        return True
 
     def _counts(self, work: Work, searches: list[ServiceSearch], now: dt.datetime) -> list[Count]:
         return work.reads.count_services(searches, now=now, at_most=_AT_MOST)

@@ -90,8 +90,8 @@ class SqlDaily:
         try:
             self._count(day)
         except DBAPIError as error:
-            if fault_of(error) is Fault.DUPLICATE:
-                raise Conflict("already_exists", "another process has just counted that day") from error
+            if fault_of(error) in (Fault.DUPLICATE, Fault.RACE):
+                raise Conflict("already_exists", "another process counts that day") from error
             raise
 
     def _count(self, day: dt.date) -> None:
