@@ -96,21 +96,24 @@ class Site:
         self.engine.close()
 
     def _pages(self) -> dict[str, str]:
-        """The addresses of the pages by name: each list in each of its views, and each tab."""
+        """The addresses of the pages by name: each list in each of its views, and each tab.
+
+        What is searched for fills a page at either size: one that shows more rows is not the same page.
+        """
         engine, me = self.engine, self.engine.actor("benchmark", "reports")
         one = engine.reports.services(me, ServiceSearch(view=View.ACTIVE), limit=1).items[0].subscription
         entry = engine.journal.search(me, limit=1).items[0].id
         found = {
             "dashboard": "/",
             "clients": "/clients",
-            "clients, by prefix": "/clients?q=client+77",
+            "clients, by prefix": "/clients?q=client+1",
             "clients, archived": "/clients?view=archived",
             "client": f"/clients/{one.client}",
             "client, projects": f"/clients/{one.client}?tab=projects",
             "client, activity": f"/clients/{one.client}?tab=activity",
             "new client": "/clients/new",
             "projects": "/projects",
-            "projects, by prefix": "/projects?q=project+77",
+            "projects, by prefix": "/projects?q=project+1",
             "project": f"/projects/{one.project}",
             "project, keys": f"/projects/{one.project}?tab=keys",
             "services": "/services",
@@ -120,7 +123,7 @@ class Site:
         for sort in ("client", "expires", "utilization"):
             found[f"services, by {sort}"] = f"/services?sort={sort}"
         return found | {
-            "services, by prefix": "/services?q=type+77",
+            "services, by prefix": "/services?q=type+1",
             "services of a plan": f"/services?plan={engine.reports.plans(me).items[0].plan.id}",
             "new service": "/services/new",
             "service": f"/services/{one.id}",

@@ -45,6 +45,9 @@ entries are gone."""
 COUNT_BOUND = 10_000
 """Counting stops here: a page shows ``10,000+``."""
 
+FOUND_BOUND = 1_000
+"""Counting what a text finds stops here: each of these rows is looked up by its names."""
+
 _PASSES = 10
 """So often is asked what is left to count, where others count, too."""
 
@@ -211,7 +214,7 @@ class ReportService:
     ) -> Count:
         """How many clients there are, exact up to 10,000."""
         with self._ledger.read(actor.tenant) as work:
-            return work.reads.count_clients(view, q, at_most=_AT_MOST)
+            return work.reads.count_clients(view, q, at_most=_at_most(q))
 
     def projects(
         self,
@@ -333,7 +336,12 @@ class ReportService:
         return True
 
     def _counts(self, work: Work, searches: list[ServiceSearch], now: dt.datetime) -> list[Count]:
-        return work.reads.count_services(searches, now=now, at_most=_AT_MOST)
+        at_most = min((_at_most(search.q) for search in searches), default=_AT_MOST)
+        return work.reads.count_services(searches, now=now, at_most=at_most)
+
+
+def _at_most(q: str | None) -> int:
+    return _AT_MOST if q is None else FOUND_BOUND + 1
 
 
 def _grown(now: Count, added: Mapping[dt.date, int], first: dt.date, days: int) -> tuple[int, ...] | None:
