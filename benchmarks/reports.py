@@ -12,13 +12,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event
 
 from benchmarks.estate import load
 from benchmarks.measuring import Report, command, interleave, micros_each
@@ -26,6 +22,7 @@ from benchmarks.places import another, places
 from seatguard.reports.model import ServiceSearch, View
 from seatguard_admin import SeatguardAdmin, SignIn
 from seatguard_flask import Seatguard
+from tests.statements import counted
 
 SIZES = (1_000, 100_000)
 ENTRIES = 10
@@ -161,21 +158,6 @@ def _signed_in(app: Flask) -> FlaskClient:
     if answer.status_code != 303:
         raise RuntimeError(f"signing in was answered {answer.status_code}")
     return client
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that SQLAlchemy sends meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 def _services(size: int) -> str:

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 import seatguard
 from tests.admin.conftest import Read, Reader
 from tests.admin.sample import PASSWORD, Sample
+from tests.statements import counted
 
 MOST = 12
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that SQLAlchemy sends meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 @pytest.fixture
